@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What was found out about guests and hosts before a migration: the input of preflight, choice of
+// the destination and prediction. Gathered by libvirt/ (read only, nothing is touched), judged by
+// pure functions. `std::nullopt` = could not be found out. Values only; any thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "orchestrator/types.h"
+
+namespace vmigrate {
+
+/// What one running QEMU can do; from query-version, query-migrate-capabilities and -parameters.
+struct QemuFeatures {
+    std::string version;                            ///< "7.2.22"
+    std::string package;                            ///< vendor's suffix
+    std::map<std::string, bool> capabilities;       ///< name -> on
+    std::map<std::string, std::string> parameters;  ///< name -> value as JSON text
+};
+
+struct HostFacts {
+    std::string name;  ///< the key in vmigrate.toml
+    std::string uri;
+    std::string hostname;
+    std::string uuid;
+    std::string hypervisor;  ///< "QEMU"
+    std::string arch;
+    std::uint64_t libvirt_version = 0;  ///< major * 1000000 + minor * 1000 + release
+    std::uint64_t qemu_version = 0;     ///< of the default emulator, same form
+    Bytes memory_total;
+    Bytes memory_free;
+    unsigned cpus = 0;
+    unsigned guests_running = 0;
+    std::optional<BytesPerSecond> link;  ///< of the interface that carries migrations
+    milliseconds answer_time{};          ///< of the connection and first call
+};
+
+struct DiskFacts {
+    std::string target;  ///< "vda"
+    std::string type;    ///< "file", "block", "network"
+    std::string source;  ///< path, or protocol:name for network disks
+    std::string format;
+    std::string cache;
+    bool read_only = false;
+    bool shareable = false;
+    bool removable = false;  ///< CD-ROM, floppy
+    Bytes capacity;
+    Bytes allocation;
+};
+
+struct NicFacts {
+    std::string type;    ///< "bridge", "network", "direct", ...
+    std::string source;  ///< bridge, network or device name
+    std::string mac;
+};
+
+struct GuestFacts {
+    GuestRef ref;
+    std::string host;  ///< name of the host it was found on
+    GuestState state = GuestState::absent;
+    bool persistent = false;
+    bool job_active = false;
+    std::string job;          ///< what the active job is, as far as libvirt says
+    std::string domain_type;  ///< "kvm", "qemu"
+    std::string machine;
+    std::string emulator;
+    std::string cpu_xml;  ///< its <cpu> element, empty when it has none
+    std::string xml;      ///< migratable description
+    Bytes memory;         ///< what it has now
+    Bytes memory_max;     ///< what it may balloon or plug up to
+    unsigned vcpus = 0;
+    std::vector<DiskFacts> disks;
+    std::vector<NicFacts> nics;
+    std::vector<std::string> host_devices;     ///< passed-through devices, as text
+    std::vector<std::string> graphics_listen;  ///< addresses that are not wildcard or loopback
+    std::optional<QemuFeatures> qemu;          ///< absent for a guest that is shut off
+    CpuUse cpu;                                ///< at the moment of asking
+};
+
+/// Whether the destination reaches a disk.
+enum class DiskReach {
+    shared,     ///< the very same storage
+    missing,    ///< no such volume there; room and a pool for a copy exist
+    no_place,   ///< no such volume and no pool covers its path
+    no_room,    ///< a pool covers it but has not enough room
+    occupied,   ///< a different volume of that name is there
+    undecided,  ///< cannot be told from here
+};
+
+struct DiskReachFacts {
+    std::string target;
+    std::string path;  ///< on the destination, after mapping
+    DiskReach reach = DiskReach::undecided;
+    std::string detail;
+};
+
+enum class CpuFit { same, superset, incompatible, undecided };
+
+/// One possible destination, looked at with one guest in mind.
+struct DestinationFacts {
+    HostFacts host;
+    std::string emulator;                ///< what the guest would run with there
+    std::optional<bool> emulator_works;  ///< libvirt there accepts it for the guest's machine type
+    std::string emulator_detail;
+    CpuFit cpu = CpuFit::undecided;
+    std::string cpu_detail;
+    GuestState same_uuid = GuestState::absent;  ///< a guest of this UUID there
+    GuestState same_name = GuestState::absent;  ///< a guest of this name and another UUID there
+    std::vector<DiskReachFacts> disks;
+    std::map<std::string, std::optional<bool>> nic_sources;  ///< "bridge br0" -> exists there
+    std::string migration_address;    ///< where the memory stream goes, as far as known
+    bool stream_stays_local = false;  ///< that address is loopback
+};
+
+/// How the guest writes its memory and what that memory is like. Not all of it is always known.
+struct MemoryFacts {
+    std::optional<BytesPerSecond> dirty_rate;
+    milliseconds dirty_window{};
+    std::string dirty_method;  ///< "page-sampling"
+    std::uint32_t pages_sampled = 0;
+    double zero_share = 0;        ///< 0..1 of the sampled pages
+    double compressed_share = 1;  ///< size after lz4 / size before, of pages that are not zero
+};
+
+/// What earlier migrations between two hosts achieved.
+struct PairHistory {
+    std::uint32_t migrations = 0;
+    std::optional<BytesPerSecond> bandwidth;  ///< median of the means
+    std::optional<milliseconds> overhead;     ///< median of blackout beyond what the limit asked
+};
+
+}  // namespace vmigrate

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The edge to libvirt for one migration: a dozen calls, implemented once for real (libvirt/) and
+// once as a script for tests. Events do not come through here but through an EventSource.
+//
+// Order of calls: (save_originals make_volume* start (sample | set_* | abort)* end_call)
+// guest_state* (restore_originals remove_volume* remove_remains)?
+// Thread rule: one thread, that of the runner. REQUIRES: never from inside an event callback.
+// Errors: ErrorKind::hypervisor with libvirt's own text, ::unreachable when a daemon is gone.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "orchestrator/plan.h"
+#include "orchestrator/types.h"
+
+namespace vmigrate {
+
+class Hypervisor {
+  public:
+    virtual ~Hypervisor() = default;
+
+    /// Capabilities and parameters of the source's QEMU as JSON text, for `restore_originals`.
+    virtual Result<std::string> save_originals() = 0;
+    /// Puts back what differs from `originals` on `side`. Idempotent; a guest that is gone is no
+    /// error.
+    virtual Result<void> restore_originals(Side side, const std::string& originals) = 0;
+
+    virtual Result<void> make_volume(const VolumeMove& volume) = 0;
+    /// Idempotent: a volume that is not there is no error.
+    virtual Result<void> remove_volume(const VolumeMove& volume) = 0;
+
+    /// Starts the blocking call on its own thread; its end arrives as CallReturned.
+    virtual Result<void> start(const MigrationCall& call) = 0;
+    /// Waits for the call's thread after CallReturned was taken.
+    virtual void end_call() = 0;
+
+    virtual Result<Sample> sample() = 0;
+    /// The guest's processor time on one side; nothing when it cannot be had.
+    virtual std::optional<CpuUse> cpu_use(Side side) = 0;
+    virtual Result<void> set_downtime_limit(milliseconds limit) = 0;
+    virtual Result<void> set_bandwidth(BytesPerSecond limit) = 0;
+    virtual Result<void> start_postcopy() = 0;
+    /// Asks libvirt to cancel. The end still arrives as CallReturned.
+    virtual Result<void> abort() = 0;
+
+    /// Asks the daemon now; reconnects once if the connection is gone. Never blocks longer than a
+    /// few seconds.
+    virtual GuestState guest_state(Side side) = 0;
+    /// True while the source's daemon runs a migration job of the guest. nullopt = cannot tell.
+    virtual std::optional<bool> job_active() = 0;
+};
+
+}  // namespace vmigrate

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The keys of a policy: what `[policy.NAME]` in vmigrate.toml and `--set KEY=VALUE` accept. One
+// table describes them all; the configuration file, its man page and `--set` are driven by it, so
+// the lists cannot drift apart. Values only; any thread.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/units.h"
+
+namespace vmigrate {
+
+enum class TimeoutAction { abort, force, postcopy };
+enum class AutoSwitch { automatic, on, off };
+enum class StorageMode { automatic, shared, copy, copy_incremental };
+enum class Transport { native, tunnelled };
+enum class Compression { off, multithread, xbzrle };
+enum class ClearText { refuse, allow };
+
+struct Options {
+    BytesPerSecond bandwidth{};  ///< 0 = pick from link and history
+    unsigned bandwidth_share_percent = 90;
+    milliseconds downtime_limit{300};
+    unsigned downtime_steps = 5;
+    milliseconds blackout_ceiling{1000};
+    milliseconds switchover_reserve{50};
+    unsigned max_iterations = 30;
+    unsigned early_exit_percent = 50;
+    unsigned stall_percent = 10;
+    milliseconds timeout{std::chrono::hours(1)};
+    TimeoutAction timeout_action = TimeoutAction::abort;
+    AutoSwitch auto_converge = AutoSwitch::automatic;
+    bool postcopy = false;
+    Compression compression = Compression::off;
+    unsigned parallel_connections = 0;
+    Transport transport = Transport::native;
+    bool peer_to_peer = true;
+    bool tls = false;
+    StorageMode storage = StorageMode::automatic;
+    bool persist_destination = true;
+    bool undefine_source = true;
+    bool measure = true;
+    milliseconds sample_interval{250};
+};
+
+/// One key: its name in TOML and on the command line, the form of its value, and its contract.
+struct OptionKey {
+    std::string_view key;             ///< "downtime-limit"
+    std::string_view form;            ///< "time", "rate", "percent", "count", "yes|no", "a|b|c"
+    std::string_view summary;         ///< one sentence: what it does
+    std::string_view when_to_change;  ///< one sentence
+    std::string_view cost;            ///< one sentence
+    std::function<Result<void>(Options&, std::string_view value)> set;
+    std::function<std::string(const Options&)> get;  ///< as `set` accepts it
+};
+
+/// All keys, in the order of the manual.
+std::span<const OptionKey> option_keys();
+
+/// Sets one key from text. Error (usage): unknown key (with the nearest known one), wrong form,
+/// out of range.
+Result<void> set_option(Options& options, std::string_view key, std::string_view value);
+
+/// Contradictions between keys (for instance a downtime limit above the ceiling). Error (usage).
+Result<void> validate(const Options& options);
+
+}  // namespace vmigrate

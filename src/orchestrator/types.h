@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The words of vmigrate as types: start reading here. Every other header, the JSON output, the
+// history database and the man pages use these names. Values only; no I/O, any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/units.h"
+
+namespace vmigrate {
+
+/// Forward only. The comment names the successor and, after the slash, what a failure leads to.
+enum class Phase {
+    planned,   ///< preflight passed, lease taken        -> locked   / ended (source runs)
+    locked,    ///< originals saved, volumes being made  -> prepared / ended, undone
+    prepared,  ///< destination exists, paused           -> precopy  / ended, undone
+    precopy,   ///< iterations                           -> handover / ended, undone
+    handover,  ///< no vCPU runs anywhere                -> switched / ended, source resumes
+    switched,  ///< destination runs (post-copy included)-> draining / forward only
+    draining,  ///< leftovers of the source go away      -> ended    / forward only
+    ended
+};
+
+/// How a migration ended. The same words in JSON, SQL and the exit codes.
+enum class Outcome { moved, moved_with_problems, failed_on_source, unknown };
+
+enum class Side { source, destination };
+
+/// What a daemon says about a guest when asked.
+enum class GuestState {
+    running,
+    paused,       ///< exists with all its memory, no vCPU runs
+    incoming,     ///< exists paused, waiting for (or receiving) a migration stream
+    shut_off,     ///< defined, no process
+    absent,       ///< the daemon answers and knows no such guest
+    unreachable,  ///< the daemon does not answer: we do not know
+};
+
+/// State of QEMU's migration as libvirt reports it.
+enum class JobState {
+    none,
+    active,
+    device,
+    postcopy,
+    postcopy_paused,
+    completed,
+    failed,
+    cancelled
+};
+
+std::string_view name_of(Phase phase);
+std::string_view name_of(Outcome outcome);
+std::string_view name_of(Side side);
+std::string_view name_of(GuestState state);
+std::string_view name_of(JobState state);
+std::optional<Phase> phase_named(std::string_view name);
+std::optional<Outcome> outcome_named(std::string_view name);
+
+/// Who moves: the UUID is the identity, the name is for people.
+struct GuestRef {
+    std::string uuid;
+    std::string name;
+};
+
+/// One reading of a running migration. Sizes are totals since its start.
+struct Sample {
+    TimePoint at{};
+    JobState job = JobState::none;
+    std::uint32_t iteration = 0;  ///< 0 = full copy
+    Bytes memory_total;
+    Bytes memory_remaining;
+    Bytes memory_sent;
+    Bytes disk_total;
+    Bytes disk_remaining;
+    Bytes disk_sent;
+    BytesPerSecond dirty_rate;  ///< memory, as QEMU last measured it; 0 = not yet known
+    BytesPerSecond bandwidth;   ///< memory stream, as QEMU last measured it
+    std::optional<milliseconds> expected_downtime;
+    unsigned throttle_percent = 0;
+};
+
+/// Processor time of a guest's QEMU process, from libvirt.
+struct CpuUse {
+    microseconds process{};  ///< whole process
+    microseconds vcpus{};    ///< the vCPU threads alone
+};
+
+/// The six measures of one migration. `std::nullopt` = could not be measured (never 0 for that).
+struct Measures {
+    std::optional<milliseconds> setup;  ///< call until the first memory page may flow
+    std::optional<milliseconds> total;  ///< call until the destination runs with all its memory
+    std::optional<Bytes> memory_sent;
+    std::optional<Bytes> disk_sent;
+    std::optional<microseconds> blackout;  ///< no vCPU ran anywhere
+    /// Effect on the guest: vCPU time per second while migrating, relative to before (1 = none).
+    std::optional<double> guest_speed;
+    std::optional<milliseconds> throttled;  ///< how long, and at most how hard, it was throttled
+    unsigned throttle_percent_max = 0;
+    std::optional<milliseconds> source_cpu;       ///< of QEMU beside its vCPUs
+    std::optional<milliseconds> destination_cpu;  ///< of QEMU until the guest ran
+    std::optional<BytesPerSecond> bandwidth_mean;
+    std::uint32_t iterations = 0;
+};
+
+/// The end of a migration, as reported, stored and turned into an exit code.
+struct Record {
+    std::int64_t id = 0;
+    Outcome outcome = Outcome::unknown;
+    std::string reason;                 ///< why it did not move; empty when moved
+    std::vector<std::string> problems;  ///< named leftovers, exceeded ceiling
+    bool interrupted = false;           ///< by a signal (exit 130 when the source runs)
+    Measures measures;
+};
+
+}  // namespace vmigrate
