@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The JSON form of our values: the names that `--json` prints, the history stores and the man
+// pages list. Units are suffixes (`_ms`, `_us`, `_bytes`, `_bytes_per_s`, `_percent`); what is not
+// known is null.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "orchestrator/plan.h"
+#include "orchestrator/status.h"
+#include "orchestrator/types.h"
+
+namespace vmigrate {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const Check& check);
+Json to_json(const Prediction& prediction);
+Json to_json(const HostFacts& host);
+Json to_json(const Measures& measures);
+Json to_json(const Record& record);
+Json to_json(const Progress& progress);
+Json to_json(const Sample& sample);
+Json to_json(const VolumeMove& volume);
+Json to_json(const Plan& plan);
+Result<VolumeMove> volume_from_json(const std::string& text);
+
+/// One line, no newline; text that is not UTF-8 is replaced, never an exception.
+std::string line(const Json& json);
+
+}  // namespace vmigrate
