@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# Hosts: their folders and configuration, their start and end.
+
+help_up() {
+    cat <<'TEXT'
+Usage: lab up [N]
+Makes N libvirt hosts (default 2), an admin namespace, where vmigrate runs, and a peer in the guests'
+network, which receives their heartbeats. First clears what an earlier lab of this name left.
+
+Example: lab --name mine up 3
+TEXT
+}
+
+cmd_up() {
+    local count=${1:-2} node
+    [ $# -le 1 ] || usage_error "up takes one number; see lab up --help"
+    [[ $count =~ ^[1-9][0-9]?$ ]] && [ "$count" -le 80 ] ||
+        usage_error "bad number of hosts \"$count\": 1 to 80"
+    need_programs
+    local enter receiver
+    enter=$(build_cached enter "-O2 -static" "$LAB_DIR"/enter/*.cc)
+    receiver=$(heartbeat_program)
+    mkdir -p -m 0755 "$LAB_BASE"
+    [ -O "$LAB_BASE" ] || die "$LAB_BASE belongs to someone else; set VMIGRATE_LAB_BASE"
+    lock_dir "$LAB_BASE"
+    clear_lab
+    trap 'say "lab: interrupted, cleaning up"; trap - INT TERM HUP EXIT; clear_lab; exit 130' INT TERM HUP
+    trap 'clear_lab' EXIT
+
+    mkdir -m 0700 "$STATE"
+    echo "$enter" >"$STATE/tools"
+    echo "$receiver" >"$STATE/receiver"
+    for ((i = 1; i <= count; i++)); do printf 'host%d ' "$i"; done | sed 's/ $//' >"$STATE/hosts"
+    network_up "$count"
+    network_hosts_file "$count" >"$STATE/etc-hosts"
+    mkdir "$STATE/shared" "$STATE/guests" "$STATE/heartbeat"
+    make_authority
+    for node in $(lab_hosts); do make_host "$node" "${node#host}"; done
+    for node in admin peer $(lab_hosts); do start_anchor "$node"; done
+    write_config
+    for node in admin peer $(lab_hosts); do
+        wait_for 20 anchor_is_ready "$node" ||
+            die "$node did not start: $(tail -n 3 "$STATE/$node/anchor.log")"
+    done
+    start_receiver
+    for node in $(lab_hosts); do
+        wait_for 20 libvirtd_answers "$node" ||
+            die "libvirtd of $node does not answer: $(tail -n 3 "$STATE/$node/log/libvirtd.log")"
+    done
+    for node in $(lab_hosts); do make_pools "$node" & done
+    wait
+    touch "$STATE/up"
+    trap - INT TERM HUP EXIT
+    say "lab \"$LAB_NAME\" is up: $(lab_hosts)"
+}
+
+need_programs() {
+    local p missing=()
+    for p in g++ ip libvirtd virsh openssl qemu-img unshare setsid cpio; do
+        command -v "$p" >/dev/null || missing+=("$p")
+    done
+    [ -x /usr/bin/qemu-system-x86_64 ] || missing+=(qemu-system-x86_64)
+    [ ${#missing[@]} -eq 0 ] ||
+        die "missing: ${missing[*]}; install the packages of $LAB_DIR/packages"
+}
+
+clear_lab() {
+    network_down
+    [ ! -d "$STATE" ] || rm -rf --one-file-system "$STATE"
+}
+
+# A certificate authority for the encrypted migration stream.
+make_authority() {
+    mkdir "$STATE/pki"
+    {
+        openssl ecparam -name prime256v1 -genkey -noout -out "$STATE/pki/ca-key.pem"
+        openssl req -x509 -new -key "$STATE/pki/ca-key.pem" -days 365 -subj "/CN=vmigrate lab $LAB_NAME" \
+            -addext keyUsage=critical,keyCertSign -out "$STATE/pki/ca-cert.pem"
+    } 2>"$STATE/pki/log" || die "cannot make the certificate authority: $(tail -n 1 "$STATE/pki/log")"
+}
+
+# One certificate serves as server and client: the source of a migration is QEMU's TLS client.
+make_certificate() {
+    local node=$1 i=$2 dir=$3
+    mkdir -p "$dir"
+    cat >"$dir/ext" <<EOT
+basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature
+extendedKeyUsage=serverAuth,clientAuth
+subjectAltName=DNS:$node,DNS:$node-mig,IP:${NETWORK_PREFIX[mgmt]}.$((10 + i)),IP:${NETWORK_PREFIX[mig]}.$((10 + i))
+EOT
+    {
+        openssl ecparam -name prime256v1 -genkey -noout -out "$dir/server-key.pem"
+        openssl req -new -key "$dir/server-key.pem" -subj "/CN=$node" |
+            openssl x509 -req -CA "$STATE/pki/ca-cert.pem" -CAkey "$STATE/pki/ca-key.pem" \
+                -set_serial "$((i + 1))" -days 365 -extfile "$dir/ext" -out "$dir/server-cert.pem"
+    } 2>"$STATE/pki/log" || die "cannot make the certificate of $node: $(tail -n 1 "$STATE/pki/log")"
+    cp "$STATE/pki/ca-cert.pem" "$dir/ca-cert.pem"
+    ln -s server-cert.pem "$dir/client-cert.pem"
+    ln -s server-key.pem "$dir/client-key.pem"
+    rm "$dir/ext"
+}
+
+# Folders and configuration of a host: make_host NODE NUMBER
+make_host() {
+    local dir=$STATE/$1 mgmt=${NETWORK_PREFIX[mgmt]}.$((10 + $2)) mig=${NETWORK_PREFIX[mig]}.$((10 + $2))
+    mkdir "$dir" "$dir/etc" "$dir/run" "$dir/lib" "$dir/log" "$dir/cache" "$dir/local"
+    make_certificate "$1" "$2" "$dir/etc/pki"
+    cat >"$dir/etc/libvirtd.conf" <<EOT
+listen_tls = 0
+listen_tcp = 1
+listen_addr = "$mgmt"
+auth_tcp = "none"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+host_uuid = "$(cat /proc/sys/kernel/random/uuid)"
+keepalive_interval = 3
+keepalive_count = 4
+log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
+EOT
+    cat >"$dir/etc/qemu.conf" <<EOT
+user = "root"
+group = "root"
+security_driver = "none"
+stdio_handler = "file"
+cgroup_controllers = []
+namespaces = []
+remember_owner = 0
+vnc_listen = "$mgmt"
+migration_address = "$mig"
+migration_host = "$1-mig"
+keepalive_interval = 3
+keepalive_count = 4
+default_tls_x509_cert_dir = "/etc/libvirt/pki"
+default_tls_x509_verify = 1
+EOT
+}
+
+start_anchor() {
+    local node=$1
+    mkdir -p "$STATE/$node"
+    spawn "$STATE/$node/anchor.log" nsenter --net="/run/netns/$(netns "$node")" \
+        unshare --mount --uts --pid --fork --kill-child --mount-proc \
+        "$LAB_DIR/lib/anchor" "$STATE" "$node"
+    wait_for 10 first_child "$SPAWNED" >"$STATE/$node/anchor.pid" ||
+        die "$node did not start: $(tail -n 1 "$STATE/$node/anchor.log")"
+}
+
+# Prints the first child of a process; fails as long as there is none.
+first_child() {
+    local child=
+    read -r child _ 2>/dev/null <"/proc/$1/task/$1/children" || true  # the file has no newline
+    [ -n "$child" ] && printf '%s' "$child"
+}
+
+anchor_is_ready() { [ -e "$STATE/$1/ready" ]; }
+
+libvirtd_answers() { run_in "$1" virsh -c qemu:///system uri >/dev/null 2>&1; }
+
+make_pools() {
+    run_in "$1" bash -e -c '
+        for pool in shared local; do
+            virsh -q pool-define-as "$pool" dir --target "/srv/vmigrate-lab/$pool"
+            virsh -q pool-autostart "$pool"
+            virsh -q pool-start "$pool"
+        done' >/dev/null
+}
+
+write_config() {
+    local node
+    {
+        for node in $(lab_hosts); do
+            cat <<EOT
+[hosts.$node]
+uri = "qemu+tcp://$node/system"
+migration-host = "$node-mig"
+shared-storage = ["$SHARED_POOL"]
+
+EOT
+        done
+        cat <<EOT
+[transport]
+clear-text = "allow"   # lab only: everything stays in namespaces of this machine
+
+[history]
+path = "$STATE/history.db"
+EOT
+    } >"$STATE/vmigrate.toml"
+}
+
+help_down() {
+    cat <<'TEXT'
+Usage: lab down
+Ends all processes of the lab and removes its namespaces, disks and logs. Does nothing if there is no
+such lab.
+TEXT
+}
+
+cmd_down() {
+    [ $# -eq 0 ] || usage_error "down takes no argument; see lab down --help"
+    if [ -d "$LAB_BASE" ]; then lock_dir "$LAB_BASE"; fi
+    clear_lab
+    rmdir "$LAB_BASE" 2>/dev/null || true
+}
+
+help_status() {
+    cat <<'TEXT'
+Usage: lab status
+Shows each host: whether its libvirtd runs, its guests and the memory they use.
+TEXT
+}
+
+cmd_status() {
+    [ $# -eq 0 ] || usage_error "status takes no argument; see lab status --help"
+    need_lab
+    local node state
+    for node in $(lab_hosts); do
+        if ! anchor_pid "$node" >/dev/null; then
+            echo "$node: gone"
+            continue
+        fi
+        state=down
+        if libvirtd_answers "$node"; then state=up; fi
+        echo "$node: libvirtd $state, QEMU processes use $(qemu_memory_mib "$node") MiB"
+        if [ "$state" = up ]; then run_in "$node" virsh -q list --all; fi
+    done
+    echo "machine: $(awk '/^MemAvailable/{print int($2 / 1024)}' /proc/meminfo) MiB of memory available"
+}
+
+qemu_memory_mib() {
+    run_in "$1" ps -C qemu-system-x86_64,qemu-system-x86 -o rss= | awk '{s += $1} END {print int(s / 1024)}'
+}
+
+help_exec() {
+    cat <<'TEXT'
+Usage: lab exec HOST COMMAND [ARGUMENT...]
+Runs a command on a host (host1, ...), on "admin" or on "peer". Working directory, standard input and
+output and the exit code are the caller's; signals are passed on. VMIGRATE_CONFIG is set.
+
+Example: lab exec host1 virsh list
+TEXT
+}
+
+cmd_exec() {
+    [ $# -ge 2 ] || usage_error "exec needs HOST and COMMAND; see lab exec --help"
+    need_lab
+    case $1 in admin | peer) ;; *) need_host "$1" ;; esac
+    export VMIGRATE_CONFIG=$STATE/vmigrate.toml VMIGRATE_LAB=$LAB_NAME
+    exec_in "$@"
+}
+
+help_stop_libvirtd() {
+    cat <<'TEXT'
+Usage: lab stop-libvirtd HOST
+Kills the host's libvirtd with signal 9, as a crash would. Its guests go on.
+TEXT
+}
+
+cmd_stop_libvirtd() {
+    [ $# -eq 1 ] || usage_error "stop-libvirtd needs HOST"
+    need_lab
+    need_host "$1"
+    # libvirtd removes its pid file only when it ends by itself
+    # shellcheck disable=SC2016
+    run_in "$1" bash -c 'pid=$(cat /run/libvirt/libvirtd.pid) && kill -9 "$pid" 2>/dev/null' ||
+        die "libvirtd of $1 does not run"
+    rm -f "$STATE/$1/run/libvirtd.pid"
+}
+
+help_start_libvirtd() {
+    cat <<'TEXT'
+Usage: lab start-libvirtd HOST
+Starts the host's libvirtd again and waits until it answers.
+TEXT
+}
+
+cmd_start_libvirtd() {
+    [ $# -eq 1 ] || usage_error "start-libvirtd needs HOST"
+    need_lab
+    need_host "$1"
+    if libvirtd_answers "$1"; then die "libvirtd of $1 already runs"; fi
+    run_in "$1" libvirtd -d -l -p /run/libvirt/libvirtd.pid </dev/null >/dev/null 2>"$STATE/$1/start.log" ||
+        die "libvirtd of $1 does not start: $(tail -n 1 "$STATE/$1/start.log")"
+    wait_for 20 libvirtd_answers "$1" || die "libvirtd of $1 does not answer"
+}
