@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "orchestrator/json.h"
+
+namespace vmigrate {
+namespace {
+
+template <class T, class Convert>
+Json or_null(const std::optional<T>& value, Convert convert) {
+    return value ? Json(convert(*value)) : Json(nullptr);
+}
+
+const auto kCount = [](const auto& value) { return value.count(); };
+const auto kBytes = [](const auto& value) { return value.count; };
+const auto kSame = [](const auto& value) { return value; };
+
+Json checks_json(const std::vector<Check>& checks) {
+    Json list = Json::array();
+    for (const auto& check : checks) {
+        list.push_back(to_json(check));
+    }
+    return list;
+}
+
+Json call_json(const MigrationCall& call) {
+    Json volumes = Json::array();
+    for (const auto& volume : call.volumes) {
+        volumes.push_back(to_json(volume));
+    }
+    return {{"transport", call.transport == Transport::native ? "native" : "tunnelled"},
+            {"peer_to_peer", call.peer_to_peer},
+            {"tls", call.tls},
+            {"live", call.live},
+            {"offline", call.offline},
+            {"paused", call.paused},
+            {"persist_destination", call.persist_destination},
+            {"undefine_source", call.undefine_source},
+            {"postcopy", call.postcopy},
+            {"auto_converge", call.auto_converge},
+            {"parallel_connections", call.parallel_connections},
+            {"bandwidth_bytes_per_s", call.bandwidth.count},
+            {"downtime_limit_ms", call.downtime_limit.count()},
+            {"emulator", or_null(call.emulator, kSame)},
+            {"volumes", volumes}};
+}
+
+}  // namespace
+
+Json to_json(const Check& check) {
+    Json json = {
+        {"name", check.name}, {"verdict", name_of(check.verdict)}, {"finding", check.finding}};
+    if (!check.fix.empty()) {
+        json["fix"] = check.fix;
+    }
+    return json;
+}
+
+Json to_json(const Prediction& prediction) {
+    return {{"converges", prediction.converges},
+            {"assumed", prediction.assumed},
+            {"bandwidth_bytes_per_s", prediction.bandwidth.count},
+            {"iterations", prediction.iterations},
+            {"memory_sent_bytes", prediction.memory_sent.count},
+            {"disk_sent_bytes", prediction.disk_sent.count},
+            {"total_ms", prediction.total.count()},
+            {"blackout_ms", prediction.blackout.count()},
+            {"bandwidth_needed_bytes_per_s", prediction.bandwidth_needed.count},
+            {"ceiling_needed_ms", prediction.ceiling_needed.count()},
+            {"confidence", prediction.confidence},
+            {"reasons", prediction.reasons}};
+}
+
+Json to_json(const HostFacts& host) {
+    return {{"host", host.name},
+            {"uri", host.uri},
+            {"hostname", host.hostname},
+            {"uuid", host.uuid},
+            {"hypervisor", host.hypervisor},
+            {"arch", host.arch},
+            {"libvirt_version", host.libvirt_version},
+            {"qemu_version", host.qemu_version},
+            {"memory_total_bytes", host.memory_total.count},
+            {"memory_free_bytes", host.memory_free.count},
+            {"cpus", host.cpus},
+            {"guests_running", host.guests_running},
+            {"link_bytes_per_s", or_null(host.link, kBytes)},
+            {"answer_time_ms", host.answer_time.count()}};
+}
+
+Json to_json(const Measures& measures) {
+    return {{"setup_ms", or_null(measures.setup, kCount)},
+            {"total_ms", or_null(measures.total, kCount)},
+            {"memory_sent_bytes", or_null(measures.memory_sent, kBytes)},
+            {"disk_sent_bytes", or_null(measures.disk_sent, kBytes)},
+            {"blackout_us", or_null(measures.blackout, kCount)},
+            {"guest_speed", or_null(measures.guest_speed, kSame)},
+            {"throttled_ms", or_null(measures.throttled, kCount)},
+            {"throttle_percent_max", measures.throttle_percent_max},
+            {"source_cpu_ms", or_null(measures.source_cpu, kCount)},
+            {"destination_cpu_ms", or_null(measures.destination_cpu, kCount)},
+            {"bandwidth_mean_bytes_per_s", or_null(measures.bandwidth_mean, kBytes)},
+            {"iterations", measures.iterations}};
+}
+
+Json to_json(const Record& record) {
+    Json json = {{"id", record.id},
+                 {"outcome", name_of(record.outcome)},
+                 {"reason", record.reason},
+                 {"problems", record.problems},
+                 {"interrupted", record.interrupted}};
+    json.update(to_json(record.measures));
+    return json;
+}
+
+Json to_json(const Progress& progress) {
+    return {{"phase", name_of(progress.phase)},
+            {"progress_percent", progress.percent},
+            {"iteration", progress.iteration},
+            {"remaining_bytes", progress.remaining.count},
+            {"total_bytes", progress.total.count},
+            {"dirty_bytes_per_s", progress.dirty_rate.count},
+            {"bandwidth_bytes_per_s", progress.bandwidth.count},
+            {"throttle_percent", progress.throttle_percent},
+            {"eta_ms", or_null(progress.eta, kCount)},
+            {"elapsed_ms", progress.elapsed.count()}};
+}
+
+Json to_json(const Sample& sample) {
+    return {{"job", name_of(sample.job)},
+            {"iteration", sample.iteration},
+            {"memory_total_bytes", sample.memory_total.count},
+            {"memory_remaining_bytes", sample.memory_remaining.count},
+            {"memory_sent_bytes", sample.memory_sent.count},
+            {"disk_total_bytes", sample.disk_total.count},
+            {"disk_remaining_bytes", sample.disk_remaining.count},
+            {"disk_sent_bytes", sample.disk_sent.count},
+            {"dirty_bytes_per_s", sample.dirty_rate.count},
+            {"bandwidth_bytes_per_s", sample.bandwidth.count},
+            {"expected_downtime_ms", or_null(sample.expected_downtime, kCount)},
+            {"throttle_percent", sample.throttle_percent}};
+}
+
+Json to_json(const VolumeMove& volume) {
+    return {{"target", volume.target},
+            {"source_path", volume.source_path},
+            {"path", volume.path},
+            {"format", volume.format},
+            {"capacity_bytes", volume.capacity.count}};
+}
+
+Result<VolumeMove> volume_from_json(const std::string& text) {
+    const auto json = Json::parse(text, nullptr, false);
+    if (!json.is_object()) {
+        return fail(ErrorKind::storage, "a volume in the history is not JSON");
+    }
+    VolumeMove volume;
+    volume.target = json.value("target", "");
+    volume.source_path = json.value("source_path", "");
+    volume.path = json.value("path", "");
+    volume.format = json.value("format", "");
+    volume.capacity = {json.value("capacity_bytes", std::uint64_t{0})};
+    if (volume.path.empty()) {
+        return fail(ErrorKind::storage, "a volume in the history has no path");
+    }
+    return volume;
+}
+
+Json to_json(const Plan& plan) {
+    return {{"guest", plan.guest.ref.name},
+            {"guest_uuid", plan.guest.ref.uuid},
+            {"guest_state", name_of(plan.guest.state)},
+            {"paused_on_purpose", plan.request.suspend},
+            {"source", plan.source.name},
+            {"destination", plan.destination.host.name},
+            {"destination_reason", plan.destination_reason},
+            {"policy", plan.request.policy},
+            {"blocked", plan.blocked()},
+            {"checks", checks_json(plan.checks)},
+            {"dirty_bytes_per_s", or_null(plan.memory.dirty_rate, kBytes)},
+            {"dirty_window_ms", plan.memory.dirty_window.count()},
+            {"pages_sampled", plan.memory.pages_sampled},
+            {"zero_share", plan.memory.zero_share},
+            {"compressed_share", plan.memory.compressed_share},
+            {"prediction", to_json(plan.prediction)},
+            {"call", call_json(plan.call)},
+            {"notes", plan.notes}};
+}
+
+std::string line(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace vmigrate

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "orchestrator/options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <vector>
+
+#include "base/text.h"
+#include "orchestrator/names.h"
+
+namespace vmigrate {
+namespace {
+
+constexpr NameTable<TimeoutAction, 3> kTimeoutActions = {{{TimeoutAction::abort, "abort"},
+                                                          {TimeoutAction::force, "force"},
+                                                          {TimeoutAction::postcopy, "postcopy"}}};
+constexpr NameTable<AutoSwitch, 3> kAutoSwitches = {
+    {{AutoSwitch::automatic, "auto"}, {AutoSwitch::on, "on"}, {AutoSwitch::off, "off"}}};
+constexpr NameTable<StorageMode, 4> kStorageModes = {
+    {{StorageMode::automatic, "auto"},
+     {StorageMode::shared, "shared"},
+     {StorageMode::copy, "copy"},
+     {StorageMode::copy_incremental, "copy-incremental"}}};
+constexpr NameTable<Transport, 2> kTransports = {
+    {{Transport::native, "native"}, {Transport::tunnelled, "tunnelled"}}};
+constexpr NameTable<Compression, 3> kCompressions = {
+    {{Compression::off, "off"}, {Compression::multithread, "mt"}, {Compression::xbzrle, "xbzrle"}}};
+
+/// The form of the value is said once, here; `set` and `get` follow from the member's type.
+struct Described {
+    std::string_view key;
+    std::string_view summary;
+    std::string_view when_to_change;
+    std::string_view cost;
+};
+
+OptionKey time_key(Described text, milliseconds Options::*member) {
+    return {text.key,
+            "time",
+            text.summary,
+            text.when_to_change,
+            text.cost,
+            [member](Options& options, std::string_view value) -> Result<void> {
+                const auto parsed = parse_time(value);
+                if (!parsed) {
+                    return fail(parsed.error());
+                }
+                options.*member = *parsed;
+                return {};
+            },
+            [member](const Options& options) {
+                return fmt::format("{}ms", (options.*member).count());
+            }};
+}
+
+OptionKey rate_key(Described text, BytesPerSecond Options::*member) {
+    return {
+        text.key,
+        "rate",
+        text.summary,
+        text.when_to_change,
+        text.cost,
+        [member](Options& options, std::string_view value) -> Result<void> {
+            const auto parsed = parse_rate(value);
+            if (!parsed) {
+                return fail(parsed.error());
+            }
+            options.*member = *parsed;
+            return {};
+        },
+        [member](const Options& options) { return fmt::format("{}B/s", (options.*member).count); }};
+}
+
+OptionKey count_key(Described text, std::string_view form, unsigned Options::*member,
+                    unsigned least, unsigned most) {
+    return {text.key,
+            form,
+            text.summary,
+            text.when_to_change,
+            text.cost,
+            [member, least, most](Options& options, std::string_view value) -> Result<void> {
+                unsigned number = 0;
+                const auto* end = value.data() + value.size();
+                const auto [stop, error] = std::from_chars(value.data(), end, number);
+                if (error != std::errc() || stop != end || number < least || number > most) {
+                    return fail(ErrorKind::usage,
+                                fmt::format("{} is not a whole number from {} to {}", quoted(value),
+                                            least, most));
+                }
+                options.*member = number;
+                return {};
+            },
+            [member](const Options& options) { return fmt::format("{}", options.*member); }};
+}
+
+OptionKey yes_key(Described text, bool Options::*member) {
+    return {
+        text.key,
+        "yes|no",
+        text.summary,
+        text.when_to_change,
+        text.cost,
+        [member](Options& options, std::string_view value) -> Result<void> {
+            if (value != "yes" && value != "no" && value != "true" && value != "false") {
+                return fail(ErrorKind::usage,
+                            fmt::format("{} is neither yes nor no", quoted(value)));
+            }
+            options.*member = value == "yes" || value == "true";
+            return {};
+        },
+        [member](const Options& options) { return std::string(options.*member ? "yes" : "no"); }};
+}
+
+template <class E, std::size_t count>
+OptionKey choice_key(Described text, std::string_view form, const NameTable<E, count>& table,
+                     E Options::*member) {
+    return {text.key,
+            form,
+            text.summary,
+            text.when_to_change,
+            text.cost,
+            [member, form, &table](Options& options, std::string_view value) -> Result<void> {
+                const auto parsed = value_in(table, value);
+                if (!parsed) {
+                    return fail(ErrorKind::usage,
+                                fmt::format("{} is none of {}", quoted(value), form));
+                }
+                options.*member = *parsed;
+                return {};
+            },
+            [member, &table](const Options& options) {
+                return std::string(name_in(table, options.*member));
+            }};
+}
+
+std::vector<OptionKey> make_keys() {
+    constexpr unsigned kMany = 1'000'000;
+    return {
+        rate_key({"bandwidth",
+                  "Most that the migration may send; 0 picks a share of the link, or no limit when "
+                  "the link's speed is not known.",
+                  "When other traffic on the migration network must keep its share.",
+                  "Less bandwidth means more iterations, and that fewer guests converge."},
+                 &Options::bandwidth),
+        count_key(
+            {"bandwidth-share", "Share of the link's speed that is used when bandwidth is 0.",
+             "Lower it when the link carries storage or guest traffic too.", "As for bandwidth."},
+            "percent", &Options::bandwidth_share_percent, 1, 100),
+        time_key({"downtime-limit",
+                  "Downtime limit asked of QEMU at the start; raised in steps while the guest does "
+                  "not converge.",
+                  "Lower it for guests that notice short pauses.",
+                  "A lower limit means more iterations before the switchover."},
+                 &Options::downtime_limit),
+        count_key({"downtime-steps",
+                   "In how many steps the downtime limit rises to the blackout ceiling.",
+                   "Fewer steps end a migration sooner, more steps search longer for a short "
+                   "blackout.",
+                   "Each step lasts one iteration."},
+                  "count", &Options::downtime_steps, 1, 100),
+        time_key({"blackout-ceiling",
+                  "Longest blackout that is allowed; the downtime limit never goes above it less "
+                  "the switchover reserve.",
+                  "Raise it for guests that would not converge otherwise.",
+                  "The guest may stand still this long."},
+                 &Options::blackout_ceiling),
+        time_key({"switchover-reserve",
+                  "What device state and the two daemons need beyond QEMU's downtime limit.",
+                  "Raise it when measured blackouts exceed the ceiling.",
+                  "It is taken off the ceiling."},
+                 &Options::switchover_reserve),
+        count_key({"max-iterations",
+                   "After this many iterations the guest is switched over if that fits under the "
+                   "ceiling, else timeout-action is taken.",
+                   "Raise it for guests whose load comes in waves.",
+                   "Each iteration sends again what the guest has written."},
+                  "count", &Options::max_iterations, 1, kMany),
+        count_key({"early-exit",
+                   "Switch over early when iterations no longer help and at most this share of the "
+                   "guest's memory remains; 0 = never early.",
+                   "Set 0 to search for the shortest blackout whatever it costs.",
+                   "A longer blackout, still under the ceiling, for a shorter migration."},
+                  "percent", &Options::early_exit_percent, 0, 100),
+        count_key({"stall",
+                   "Iterations no longer help when one leaves not even this much less than the one "
+                   "before.",
+                   "Rarely.", "A larger value gives up sooner."},
+                  "percent", &Options::stall_percent, 1, 100),
+        time_key({"timeout", "Longest time in pre-copy, then timeout-action is taken; 0 = none.",
+                  "Set it to the length of the maintenance window.", "None until it is reached."},
+                 &Options::timeout),
+        choice_key({"timeout-action",
+                    "What happens at the timeout or after max-iterations: abort (the guest stays), "
+                    "force (switch over whatever the blackout), postcopy (needs postcopy = yes).",
+                    "force or postcopy when the guest has to leave the host.",
+                    "force may exceed the blackout ceiling; postcopy loses the guest if the "
+                    "network fails half-way."},
+                   "abort|force|postcopy", kTimeoutActions, &Options::timeout_action),
+        choice_key({"auto-converge",
+                    "Let QEMU throttle the guest step by step when it does not converge; auto = "
+                    "when the prediction says that it will not.",
+                    "off for guests that must keep their speed, on for guests that must move.",
+                    "A throttled guest runs slower, up to 99 percent."},
+                   "auto|on|off", kAutoSwitches, &Options::auto_converge),
+        yes_key({"postcopy",
+                 "Allow post-copy: the guest runs on the destination before all its "
+                 "memory is there.",
+                 "For guests that must move and may not be throttled.",
+                 "A network failure during post-copy loses the guest."},
+                &Options::postcopy),
+        choice_key(
+            {"compression", "Compress memory pages: off, mt (zlib threads), xbzrle (differences).",
+             "When the link is slow and processors are idle.", "Processor time on both hosts."},
+            "off|mt|xbzrle", kCompressions, &Options::compression),
+        count_key({"parallel-connections",
+                   "Number of parallel connections for memory; 0 = one plain stream.",
+                   "On links faster than one processor can fill.",
+                   "One thread on each side for each connection."},
+                  "count", &Options::parallel_connections, 0, 255),
+        choice_key({"transport",
+                    "native (QEMU to QEMU) or tunnelled (through both libvirt daemons, one port, "
+                    "more copies; no storage copy).",
+                    "tunnelled when a firewall allows libvirt's port alone.",
+                    "tunnelled: lower bandwidth, more processor time."},
+                   "native|tunnelled", kTransports, &Options::transport),
+        yes_key({"peer-to-peer",
+                 "The source's libvirt drives the migration, which then survives the end of "
+                 "vmigrate.",
+                 "no when the source host cannot reach the destination's libvirt.",
+                 "no: the migration is cancelled when vmigrate dies."},
+                &Options::peer_to_peer),
+        yes_key({"tls", "Encrypt the memory stream and the storage copy.",
+                 "Wherever the migration network is not trusted.",
+                 "Processor time on both hosts; certificates are needed."},
+                &Options::tls),
+        choice_key({"storage",
+                    "shared (disks are reachable from both hosts), copy (copy whole disks), "
+                    "copy-incremental (copy what lies above a shared backing file), auto (copy "
+                    "those that the destination does not reach).",
+                    "When auto cannot tell.", "A copy reads and sends the whole disk."},
+                   "auto|shared|copy|copy-incremental", kStorageModes, &Options::storage),
+        yes_key({"persist-destination", "A persistent guest stays defined on the destination.",
+                 "no for guests that a higher manager defines itself.", "None."},
+                &Options::persist_destination),
+        yes_key({"undefine-source", "Remove the guest's definition from the source after the move.",
+                 "no to keep it there, shut off, as a spare.",
+                 "no: two hosts define the same guest; never start both."},
+                &Options::undefine_source),
+        yes_key(
+            {"measure", "Measure dirty rate and page content before the start, for the prediction.",
+             "no to start a second sooner.", "One second before the start."},
+            &Options::measure),
+        time_key({"sample-interval", "How often a running migration is looked at between events.",
+                  "Rarely.", "One call to the source's libvirt each time."},
+                 &Options::sample_interval),
+    };
+}
+
+}  // namespace
+
+std::span<const OptionKey> option_keys() {
+    static const std::vector<OptionKey> keys = make_keys();
+    return keys;
+}
+
+Result<void> set_option(Options& options, std::string_view key, std::string_view value) {
+    std::vector<std::string> names;
+    for (const auto& candidate : option_keys()) {
+        if (candidate.key == key) {
+            auto set = candidate.set(options, value);
+            if (!set) {
+                return fail(set.error().kind, fmt::format("{}: {}", key, set.error().message));
+            }
+            return {};
+        }
+        names.emplace_back(candidate.key);
+    }
+    const auto near = nearest(key, names);
+    return fail(ErrorKind::usage,
+                near ? fmt::format("unknown key {}; did you mean '{}'?", quoted(key), *near)
+                     : fmt::format("unknown key {}; vmigrate.toml(5) lists them", quoted(key)));
+}
+
+Result<void> validate(const Options& options) {
+    const auto complain = [](std::string text) { return fail(ErrorKind::usage, std::move(text)); };
+    if (options.blackout_ceiling <= options.switchover_reserve) {
+        return complain(fmt::format(
+            "blackout-ceiling ({}) leaves nothing after switchover-reserve ({}); raise the ceiling "
+            "or lower the reserve",
+            format_time(options.blackout_ceiling), format_time(options.switchover_reserve)));
+    }
+    if (options.downtime_limit.count() < 1) {
+        return complain("downtime-limit must be at least 1ms");
+    }
+    if (options.downtime_limit > options.blackout_ceiling) {
+        return complain(fmt::format("downtime-limit ({}) is above blackout-ceiling ({})",
+                                    format_time(options.downtime_limit),
+                                    format_time(options.blackout_ceiling)));
+    }
+    if (options.timeout_action == TimeoutAction::postcopy && !options.postcopy) {
+        return complain("timeout-action is postcopy but postcopy is no; set postcopy to yes");
+    }
+    if (options.sample_interval < milliseconds(10)) {
+        return complain("sample-interval must be at least 10ms");
+    }
+    if (options.transport == Transport::tunnelled) {
+        if (!options.peer_to_peer) {
+            return complain("transport tunnelled needs peer-to-peer yes");
+        }
+        if (options.storage == StorageMode::copy ||
+            options.storage == StorageMode::copy_incremental) {
+            return complain(
+                "transport tunnelled cannot copy storage; use native, with tls yes for "
+                "an encrypted stream");
+        }
+        if (options.parallel_connections > 0) {
+            return complain("transport tunnelled has one stream; set parallel-connections to 0");
+        }
+        if (options.tls) {
+            return complain(
+                "transport tunnelled is encrypted by libvirt's own connection; set tls "
+                "to no");
+        }
+        if (options.postcopy) {
+            return complain("transport tunnelled cannot do post-copy; set postcopy to no");
+        }
+    }
+    if (options.parallel_connections > 0 && options.compression != Compression::off) {
+        return complain("parallel-connections and compression exclude each other");
+    }
+    if (options.postcopy && options.compression == Compression::multithread) {
+        return complain("postcopy and compression mt exclude each other");
+    }
+    return {};
+}
+
+}  // namespace vmigrate
