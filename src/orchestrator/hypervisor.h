@@ -38,6 +38,9 @@ class Hypervisor {
     virtual void end_call() = 0;
 
     virtual Result<Sample> sample() = 0;
+    /// Totals of a finished migration (libvirt keeps them on the destination; must not consume
+    /// them).
+    virtual Result<Sample> completed() = 0;
     /// The guest's processor time on one side; nothing when it cannot be had.
     virtual std::optional<CpuUse> cpu_use(Side side) = 0;
     virtual Result<void> set_downtime_limit(milliseconds limit) = 0;

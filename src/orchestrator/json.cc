@@ -144,7 +144,8 @@ Json to_json(const VolumeMove& volume) {
             {"source_path", volume.source_path},
             {"path", volume.path},
             {"format", volume.format},
-            {"capacity_bytes", volume.capacity.count}};
+            {"capacity_bytes", volume.capacity.count},
+            {"make", volume.make}};
 }
 
 Result<VolumeMove> volume_from_json(const std::string& text) {
@@ -158,6 +159,7 @@ Result<VolumeMove> volume_from_json(const std::string& text) {
     volume.path = json.value("path", "");
     volume.format = json.value("format", "");
     volume.capacity = {json.value("capacity_bytes", std::uint64_t{0})};
+    volume.make = json.value("make", true);
     if (volume.path.empty()) {
         return fail(ErrorKind::storage, "a volume in the history has no path");
     }

@@ -53,6 +53,7 @@ struct VolumeMove {
     std::string path;  ///< on the destination
     std::string format;
     Bytes capacity;
+    bool make = true;  ///< false: it exists there and is written over, never removed
 };
 
 /// What libvirt is asked for, in our words; libvirt/ turns it into flags and typed parameters.
