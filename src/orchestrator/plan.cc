@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "orchestrator/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "orchestrator/storage_plan.h"
+
+namespace vmigrate {
+namespace {
+
+const Check* first_failed(const std::vector<Check>& checks) {
+    const auto found = std::ranges::find(checks, Check::Verdict::failed, &Check::verdict);
+    return found == checks.end() ? nullptr : &*found;
+}
+
+MigrationCall call_for(const Request& request, const GuestFacts& guest, const StoragePlan& storage,
+                       const BandwidthChoice& bandwidth) {
+    const auto& options = request.options;
+    MigrationCall call;
+    call.transport = options.transport;
+    call.peer_to_peer = options.peer_to_peer;
+    call.tls = options.tls;
+    call.offline = request.offline;
+    call.live = !request.offline;
+    call.paused = request.suspend;
+    call.persist_destination = guest.persistent && options.persist_destination;
+    call.undefine_source = guest.persistent && options.undefine_source;
+    call.unsafe = request.unsafe;
+    call.abort_on_error = request.abort_on_error;
+    call.postcopy = options.postcopy && !request.offline;
+    call.compression = options.compression;
+    call.parallel_connections = options.parallel_connections;
+    call.storage = storage.mode;
+    call.volumes = storage.volumes;
+    call.bandwidth = bandwidth.limit;
+    call.downtime_limit =
+        std::min(options.downtime_limit, options.blackout_ceiling - options.switchover_reserve);
+    call.emulator = request.emulator;
+    call.destination_xml = request.destination_xml;
+    call.persistent_xml = request.persistent_xml;
+    call.destination_name = request.destination_name;
+    call.migrate_uri = request.migrate_uri;
+    call.listen_address = request.listen_address;
+    call.graphics_uri = request.graphics_uri;
+    return call;
+}
+
+std::string persistence_note(const Plan& plan) {
+    const auto& where = plan.destination.host.name;
+    if (!plan.guest.persistent) {
+        return "the guest is transient and stays so";
+    }
+    return fmt::format(
+        "{} on {}, {} {}",
+        plan.call.persist_destination ? "will be persistent" : "will be transient", where,
+        plan.call.undefine_source ? "its definition is removed from" : "stays defined on",
+        plan.source.name);
+}
+
+std::string transport_note(const MigrationCall& call) {
+    if (call.transport == Transport::tunnelled) {
+        return "tunnelled: one port and libvirt's encryption, more copies and less bandwidth";
+    }
+    return call.peer_to_peer
+               ? "native, peer-to-peer: QEMU to QEMU, few copies; the migration outlives vmigrate"
+               : "native, managed: QEMU to QEMU, few copies; cancelled if vmigrate dies";
+}
+
+/// Throttling is a promise about the guest's speed: decided here, and said.
+void choose_auto_converge(Plan& plan) {
+    const auto& options = plan.request.options;
+    if (plan.call.offline || options.auto_converge == AutoSwitch::off) {
+        return;
+    }
+    if (options.auto_converge == AutoSwitch::on) {
+        plan.call.auto_converge = true;
+        plan.notes.emplace_back(
+            "auto-converge is on: the guest is throttled if it does not "
+            "converge");
+    } else if (!plan.prediction.converges) {
+        plan.call.auto_converge = true;
+        plan.notes.emplace_back(
+            "it will not converge at full speed, so auto-converge is on: the "
+            "guest will be throttled");
+    }
+    // Throttled or moved by post-copy it converges; only a plain pre-copy does not.
+    if (plan.call.auto_converge) {
+        plan.prediction.converges = true;
+    }
+}
+
+}  // namespace
+
+BandwidthChoice choose_bandwidth(const Options& options, const HostFacts& source,
+                                 const HostFacts& destination, const PairHistory& history) {
+    BandwidthChoice choice;
+    const auto known = [&](BytesPerSecond limit) {
+        return history.bandwidth && (limit.count == 0 || *history.bandwidth < limit)
+                   ? *history.bandwidth
+                   : limit;
+    };
+    if (options.bandwidth.count > 0) {
+        choice.limit = options.bandwidth;
+        choice.reason = fmt::format("bandwidth {} as asked", format_rate(choice.limit));
+    } else if (source.link || destination.link) {
+        const auto link = source.link && destination.link
+                              ? std::min(*source.link, *destination.link)
+                              : source.link.value_or(destination.link.value_or(BytesPerSecond{}));
+        choice.limit = link * (options.bandwidth_share_percent / 100.0);
+        choice.reason =
+            fmt::format("bandwidth {}: {} % of the link's {}", format_rate(choice.limit),
+                        options.bandwidth_share_percent, format_rate(link));
+    } else {
+        choice.reason = "bandwidth unlimited: the link's speed is not known";
+    }
+    choice.expected = known(choice.limit);
+    if (history.bandwidth) {
+        choice.reason += fmt::format("; {} earlier migration(s) between these hosts reached {}",
+                                     history.migrations, format_rate(*history.bandwidth));
+    }
+    return choice;
+}
+
+Result<Choice> choose_destination(const Request& request, const GuestFacts& guest,
+                                  const HostFacts& source,
+                                  const std::vector<DestinationFacts>& candidates,
+                                  ClearText clear_text) {
+    std::optional<Choice> best;
+    Bytes best_free;
+    std::string refusals;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const auto& candidate = candidates[i];
+        const auto checks = preflight(request, guest, source, candidate, clear_text);
+        if (const auto* bad = first_failed(checks)) {
+            refusals += fmt::format("{}{}: {}", refusals.empty() ? "" : "; ", candidate.host.name,
+                                    bad->finding);
+            continue;
+        }
+        const auto left = candidate.host.memory_free - guest.memory;
+        if (!best || left > best_free) {
+            best_free = left;
+            best = Choice{i, fmt::format("{} has the most memory left after the move ({})",
+                                         candidate.host.name, format_bytes(left))};
+        }
+    }
+    if (!best) {
+        return fail(ErrorKind::blocked,
+                    refusals.empty() ? std::string("there is no other host in the configuration; "
+                                                   "add one to vmigrate.toml")
+                                     : fmt::format("no host can take the guest: {}", refusals));
+    }
+    if (candidates.size() == 1) {
+        best->reason = fmt::format("{} is the only other host", candidates.front().host.name);
+    }
+    return *best;
+}
+
+Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts& source,
+               const DestinationFacts& destination, const MemoryFacts& memory,
+               const PairHistory& history, ClearText clear_text) {
+    Plan plan;
+    plan.request = request;
+    plan.guest = guest;
+    plan.source = source;
+    plan.destination = destination;
+    plan.memory = memory;
+    plan.checks = preflight(request, guest, source, destination, clear_text);
+
+    const auto storage = plan_storage(request, guest, destination);
+    const auto bandwidth = choose_bandwidth(request.options, source, destination.host, history);
+    plan.call = call_for(request, guest, storage, bandwidth);
+    Bytes disk_to_copy;
+    for (const auto& volume : storage.volumes) {
+        disk_to_copy += volume.capacity;
+    }
+    plan.prediction = predict(request.options, guest, memory, bandwidth.expected, disk_to_copy);
+    plan.notes.push_back(bandwidth.reason);
+    if (!request.offline) {
+        plan.notes.push_back(transport_note(plan.call));
+    }
+    plan.notes.push_back(persistence_note(plan));
+    choose_auto_converge(plan);
+    if (!plan.prediction.converges &&
+        (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force)) {
+        plan.prediction.converges = true;
+        plan.notes.emplace_back(plan.call.postcopy
+                                    ? "it will not converge by pre-copy; post-copy is allowed"
+                                    : "it will not converge; it will be forced over at the "
+                                      "timeout, whatever the blackout");
+    }
+    return plan;
+}
+
+}  // namespace vmigrate

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Which disks are copied, into which volumes, and which are left alone because the destination
+// reaches them. Pure.
+#pragma once
+
+#include <vector>
+
+#include "orchestrator/plan.h"
+
+namespace vmigrate {
+
+struct StoragePlan {
+    StorageMode mode = StorageMode::shared;  ///< never automatic
+    std::vector<VolumeMove> volumes;         ///< disks to copy
+    std::vector<Check> checks;               ///< one for each disk: "disk vda"
+};
+
+StoragePlan plan_storage(const Request& request, const GuestFacts& guest,
+                         const DestinationFacts& destination);
+
+}  // namespace vmigrate

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "orchestrator/verdict.h"
+
+#include <fmt/format.h>
+
+namespace vmigrate {
+namespace {
+
+using Kind = Verdict::Kind;
+
+bool has_memory(GuestState state) {
+    return state == GuestState::running || state == GuestState::paused;
+}
+
+Verdict verdict(Kind kind, std::string reason) {
+    return {kind, std::move(reason)};
+}
+
+std::string both(const Truth& truth) {
+    return fmt::format("source: {}, destination: {}", name_of(truth.source),
+                       name_of(truth.destination));
+}
+
+/// A guest that was shut off moves as a definition: whoever defines it has it.
+Verdict judge_definition(const Truth& truth) {
+    if (truth.source == GuestState::unreachable || truth.destination == GuestState::unreachable) {
+        return verdict(Kind::unknown, both(truth) + "; ask again when both daemons answer");
+    }
+    if (truth.destination == GuestState::shut_off) {
+        return verdict(Kind::on_destination, "the destination defines the guest");
+    }
+    if (truth.source == GuestState::shut_off) {
+        return verdict(Kind::on_source, "the source still defines the guest");
+    }
+    return verdict(Kind::unknown, both(truth) + "; look with 'virsh list --all' on both hosts");
+}
+
+}  // namespace
+
+Verdict judge(const Truth& truth) {
+    if (truth.before == GuestState::shut_off) {
+        return judge_definition(truth);
+    }
+    if (truth.source == GuestState::running && truth.destination == GuestState::running) {
+        return verdict(Kind::unknown,
+                       "both daemons say that the guest runs there; look at both consoles at once, "
+                       "and stop neither before you know");
+    }
+    // A running guest is proof. Its other half, if any, is a husk that libvirt clears away.
+    if (truth.destination == GuestState::running) {
+        return verdict(Kind::on_destination, "the destination runs the guest");
+    }
+    if (truth.source == GuestState::running) {
+        if (truth.destination == GuestState::unreachable && truth.job_active.value_or(true)) {
+            return verdict(Kind::still_migrating, "the source runs the guest, its job is not over");
+        }
+        if (truth.job_active.value_or(false)) {
+            return verdict(Kind::still_migrating, "libvirt still carries the migration on");
+        }
+        return verdict(Kind::on_source, "the source runs the guest");
+    }
+    if (truth.job_active.value_or(false)) {
+        return verdict(Kind::still_migrating, "libvirt is switching the guest over");
+    }
+    if (truth.source == GuestState::unreachable || truth.destination == GuestState::unreachable) {
+        return verdict(Kind::unknown,
+                       both(truth) +
+                           "; nothing is done until both daemons answer: start libvirtd "
+                           "there, then 'vmigrate recover'");
+    }
+    // Nobody runs it and nothing moves it. It may still have all its memory on one side.
+    const bool meant_to_be_paused = truth.before == GuestState::paused || truth.paused_on_purpose;
+    if (truth.destination == GuestState::paused && !has_memory(truth.source)) {
+        return meant_to_be_paused
+                   ? verdict(Kind::on_destination,
+                             "the guest is paused on the destination, as "
+                             "before or as asked")
+                   : verdict(Kind::unknown,
+                             "the guest is paused on the destination and gone from the source; "
+                             "look at it there, then 'virsh resume' it");
+    }
+    if (truth.source == GuestState::paused && !has_memory(truth.destination) &&
+        truth.destination != GuestState::incoming) {
+        return truth.before == GuestState::paused
+                   ? verdict(Kind::on_source, "the guest is paused on the source, as before")
+                   : verdict(Kind::unknown,
+                             "the guest is paused on the source and not on the destination; if no "
+                             "other host runs it, 'virsh resume' it there");
+    }
+    return verdict(Kind::unknown, both(truth) + "; look with 'virsh list --all' on both hosts");
+}
+
+}  // namespace vmigrate
