@@ -18,9 +18,9 @@ struct Unfinished {
     Phase phase = Phase::planned;  ///< the last one it entered
     GuestState before = GuestState::running;
     bool paused_on_purpose = false;
-    std::string originals;            ///< empty when it did not get that far
-    std::vector<VolumeMove> volumes;  ///< intended or made
-    bool call_started = false;
+    std::string originals;                 ///< empty when it did not get that far
+    std::vector<VolumeMove> volumes;       ///< intended or made
+    bool source_keeps_definition = false;  ///< asked for, so no leftover
 };
 
 struct RecoverOptions {

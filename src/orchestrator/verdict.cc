@@ -87,6 +87,12 @@ Verdict judge(const Truth& truth) {
                              "the guest is paused on the source and not on the destination; if no "
                              "other host runs it, 'virsh resume' it there");
     }
+    if (truth.source == GuestState::shut_off || truth.source == GuestState::absent) {
+        return verdict(Kind::unknown,
+                       both(truth) +
+                           "; the guest's process has ended on the source, see QEMU's log "
+                           "there before you start it again");
+    }
     return verdict(Kind::unknown, both(truth) + "; look with 'virsh list --all' on both hosts");
 }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "orchestrator/recover.h"
+
+#include "orchestrator/settle.h"
+
+namespace vmigrate {
+
+Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& options,
+                       const Edges& edges) {
+    Record record;
+    record.id = unfinished.id;
+    SettleRules rules;
+    rules.before = unfinished.before;
+    rules.paused_on_purpose = unfinished.paused_on_purpose;
+    rules.running = options.patience;
+    rules.abort_running = options.abort_running;
+    edges.status.started(unfinished.id);
+
+    const auto verdict = settle(rules, edges, [](const Event&) {});
+    edges.status.notice(verdict.reason);
+    switch (verdict.kind) {
+        case Verdict::Kind::on_source:
+            record.outcome = Outcome::failed_on_source;
+            record.reason = "vmigrate ended during " + std::string(name_of(unfinished.phase)) +
+                            "; recovered: " + verdict.reason;
+            record.problems = undo({unfinished.originals, unfinished.volumes}, edges);
+            break;
+        case Verdict::Kind::on_destination:
+            record.problems = finish_forward(unfinished.source_keeps_definition, edges);
+            record.outcome =
+                record.problems.empty() ? Outcome::moved : Outcome::moved_with_problems;
+            if (const auto totals = edges.hypervisor.completed()) {
+                record.measures.memory_sent = totals->memory_sent;
+                record.measures.disk_sent = totals->disk_sent;
+                record.measures.iterations = totals->iteration + 1;
+            }
+            break;
+        case Verdict::Kind::still_migrating:
+        case Verdict::Kind::unknown:
+            record.outcome = Outcome::unknown;
+            record.reason = verdict.reason;
+            break;
+    }
+    const auto ended = edges.journal.phase(Phase::ended, name_of(record.outcome));
+    const auto finished = edges.journal.finish(record);
+    if (!ended || !finished) {
+        record.problems.push_back(!ended ? ended.error().message : finished.error().message);
+    }
+    return record;
+}
+
+}  // namespace vmigrate

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "orchestrator/settle.h"
+
+#include <fmt/format.h>
+
+#include "orchestrator/json.h"
+
+namespace vmigrate {
+namespace {
+
+constexpr milliseconds kAskAgain{500};
+
+Truth ask(const SettleRules& rules, const Edges& edges) {
+    Truth truth;
+    truth.before = rules.before;
+    truth.paused_on_purpose = rules.paused_on_purpose;
+    truth.source = edges.hypervisor.guest_state(Side::source);
+    truth.destination = edges.hypervisor.guest_state(Side::destination);
+    truth.job_active = edges.hypervisor.job_active();
+    return truth;
+}
+
+/// Carries a step out between its intent and its end. A journal that cannot be written does not
+/// stop an undo: it is one more problem.
+std::vector<std::string> journalled(Step step, const std::string& detail, const Edges& edges,
+                                    const std::string& on_failure,
+                                    const std::function<Result<void>()>& act) {
+    std::vector<std::string> problems;
+    const auto intended = edges.journal.intend(step, detail);
+    if (!intended) {
+        problems.push_back(intended.error().message);
+    }
+    const auto acted = act();
+    if (!acted) {
+        problems.push_back(fmt::format("{}: {}", on_failure, acted.error().message));
+    } else if (const auto done = edges.journal.done(step, detail); !done) {
+        problems.push_back(done.error().message);
+    }
+    return problems;
+}
+
+void append(std::vector<std::string>& all, std::vector<std::string> more) {
+    all.insert(all.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+Verdict settle(const SettleRules& rules, const Edges& edges,
+               const std::function<void(const Event&)>& on_event) {
+    const auto started = edges.clock.now();
+    bool cancelled = false;
+    const auto cancel = [&] {
+        if (!cancelled) {
+            cancelled = true;
+            if (const auto aborted = edges.hypervisor.abort(); !aborted) {
+                edges.status.notice(aborted.error().message);
+            }
+        }
+    };
+    if (rules.abort_running && edges.hypervisor.job_active().value_or(false)) {
+        cancel();
+    }
+    auto unclear_since = started;
+    for (;;) {
+        const auto truth = ask(rules, edges);
+        auto verdict = judge(truth);
+        const auto now = edges.clock.now();
+        if (verdict.kind == Verdict::Kind::on_source ||
+            verdict.kind == Verdict::Kind::on_destination) {
+            return verdict;
+        }
+        if (verdict.kind == Verdict::Kind::still_migrating) {
+            // A destination that does not answer leaves it unclear whether anything still moves.
+            if (truth.job_active.value_or(false)) {
+                unclear_since = now;
+            }
+            if (now - started >= rules.running) {
+                cancel();
+            }
+        }
+        if (now - unclear_since >= rules.unclear) {
+            verdict.kind = Verdict::Kind::unknown;
+            return verdict;
+        }
+        const auto again = now + kAskAgain;
+        while (auto event = edges.events.next(again)) {
+            if (std::holds_alternative<AbortRequested>(event->what)) {
+                cancel();
+            }
+            on_event(*event);
+        }
+        if (edges.journal.abort_requested()) {
+            cancel();
+        }
+    }
+}
+
+std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges) {
+    std::vector<std::string> problems;
+    if (const auto back = edges.network.rollback(); !back) {
+        problems.push_back("network not rolled back: " + back.error().message);
+    }
+    if (!leftovers.originals.empty()) {
+        append(problems,
+               journalled(Step::restore_originals, "", edges, "QEMU settings not restored", [&] {
+                   return edges.hypervisor.restore_originals(Side::source, leftovers.originals);
+               }));
+    }
+    for (const auto& volume : leftovers.volumes) {
+        if (!volume.make) {
+            continue;
+        }
+        if (const auto removed = edges.hypervisor.remove_volume(volume); !removed) {
+            problems.push_back(fmt::format("volume {} is left on the destination: {}", volume.path,
+                                           removed.error().message));
+        }
+    }
+    return problems;
+}
+
+std::vector<std::string> finish_forward(bool source_keeps_definition, const Edges& edges) {
+    auto problems = journalled(Step::commit_network, "", edges, "network not committed",
+                               [&] { return edges.network.commit(); });
+    const auto left = edges.hypervisor.guest_state(Side::source);
+    if (left == GuestState::paused || left == GuestState::running || left == GuestState::incoming) {
+        problems.push_back(
+            fmt::format("the source still has the guest, {}; vmigrate ends no guest: "
+                        "look at it there (virsh list --all)",
+                        name_of(left)));
+    } else if (left == GuestState::shut_off && !source_keeps_definition) {
+        problems.emplace_back("the source still defines the guest: 'virsh undefine' it there");
+    } else if (left == GuestState::unreachable) {
+        problems.emplace_back(
+            "the source does not answer: whether it still defines the guest is "
+            "not known (virsh list --all there)");
+    }
+    return problems;
+}
+
+}  // namespace vmigrate

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The end of a migration, whoever brings it about: find out who has the guest, then undo or finish
+// forward. Shared by the runner and by recover. Everything here is idempotent, and nothing here
+// ends a guest.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/runner.h"
+#include "orchestrator/verdict.h"
+
+namespace vmigrate {
+
+/// What there may be to take back.
+struct Leftovers {
+    std::string originals;  ///< JSON of Hypervisor::save_originals, may be empty
+    std::vector<VolumeMove> volumes;
+};
+
+struct SettleRules {
+    GuestState before = GuestState::running;
+    bool paused_on_purpose = false;
+    /// How long an unclear answer is asked again.
+    milliseconds unclear{std::chrono::seconds(30)};
+    /// How long a migration that libvirt still carries on may go on before it is cancelled.
+    milliseconds running{std::chrono::hours(1)};
+    bool abort_running = false;
+};
+
+/// Asks both daemons until the answer is clear or patience is over. Events that arrive meanwhile
+/// are given to `on_event`; an AbortRequested cancels a migration that still runs.
+Verdict settle(const SettleRules& rules, const Edges& edges,
+               const std::function<void(const Event&)>& on_event);
+
+/// The source has the guest: network back, originals back, volumes gone. Returns what could not be
+/// done, by name.
+std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges);
+
+/// The destination has the guest: the network follows, leftovers on the source are looked for.
+/// `source_keeps_definition`: a definition that stays there is no leftover.
+std::vector<std::string> finish_forward(bool source_keeps_definition, const Edges& edges);
+
+}  // namespace vmigrate
