@@ -1,4 +1,116 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-heartbeat_program() { :; }
-start_receiver() { :; }
+# The peer's side of the guests' workload: the receiver of heartbeats, its evaluation, control.
+
+heartbeat_program() {
+    build_cached heartbeat "-O2 -s" "$LAB_DIR"/heartbeat/*.cc "$LAB_DIR"/heartbeat/*.h
+}
+
+start_receiver() {
+    spawn "$STATE/peer/receiver.log" "$(cat "$STATE/tools")/enter" "$(anchor_pid peer)" \
+        "$(cat "$STATE/receiver")/heartbeat" receive "$STATE/heartbeat"
+}
+
+# Whether the workload of guest number $1 runs. The receiver makes this file.
+heartbeat_ready() { [ -e "$STATE/heartbeat/$(cat "$STATE/guests/$1/hash").ready" ]; }
+
+help_set() {
+    cat <<'TEXT'
+Usage: lab set GUEST KEY=VALUE...
+Changes the workload of a running guest. Sizes and rates take K, M or G.
+
+  memory=SIZE            working memory (0: half of what is free)
+  dirty-rate=SIZE        page writes per second             (default 8M)
+  change=BYTES           how much of a page a write changes (256)
+  hot=%  hot-writes=%    share of the memory that is the hot set, and of the writes that go there (10, 90)
+  zero=%  random=%       shares of pages: all zero, incompressible; the rest is like a table's rows (20, 20)
+  verify-rate=SIZE       memory checked per second          (32M)
+  disk-rate=SIZE         written to each disk per second    (1M)
+  disk-block=SIZE        size of a write                    (4K)
+  disk-span=SIZE         part of the disk in use, 0: all    (64M)
+  disk-verify-rate=SIZE  read back and checked per second   (2M)
+  transactions=N|max     units of CPU and memory work per second (200)
+
+Example: lab set db dirty-rate=100M hot=5
+TEXT
+}
+
+cmd_set() {
+    [ $# -ge 2 ] || usage_error "set needs GUEST and KEY=VALUE; see lab set --help"
+    need_lab
+    local number
+    number=$(need_guest "$1")
+    shift
+    exec_in peer "$(cat "$STATE/receiver")/heartbeat" set "$(guest_address "$number")" "$*"
+}
+
+help_heartbeat() {
+    cat <<'TEXT'
+Usage: lab heartbeat GUEST [--since NS] [--until NS] [--json]
+Says what the guest's heartbeats (one per 5 ms, stamped by the receiver) tell: the longest gap, lost and
+duplicated ones, transactions per second, what the verifier found. NS is a time of CLOCK_MONOTONIC in
+nanoseconds. A gap that overlaps the time counts in full; one that is still open counts until now.
+TEXT
+}
+
+cmd_heartbeat() {
+    local name='' arguments=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --since | --until)
+                [[ ${2-} =~ ^[0-9]+$ ]] || usage_error "$1 needs a time in nanoseconds"
+                arguments+=("$1" "$2"); shift 2 ;;
+            --json) arguments+=("$1"); shift ;;
+            --) shift; name=${1-}; shift || true ;;
+            -*) usage_error "unknown option \"$1\"; see lab heartbeat --help" ;;
+            *) [ -z "$name" ] || usage_error "one guest only"; name=$1; shift ;;
+        esac
+    done
+    [ -n "$name" ] || usage_error "heartbeat needs a GUEST; see lab heartbeat --help"
+    need_lab
+    local number
+    number=$(need_guest "$name")
+    "$(cat "$STATE/receiver")/heartbeat" report "$STATE/heartbeat/$(cat "$STATE/guests/$number/hash")" \
+        ${arguments[@]+"${arguments[@]}"}
+}
+
+help_warmup() {
+    cat <<'TEXT'
+Usage: lab warmup GUEST
+Measures how long the guest needs from being resumed to its first heartbeat: five times stop and
+continue, median in milliseconds. Under emulation this is what any migration adds to the blackout.
+TEXT
+}
+
+cmd_warmup() {
+    [ $# -eq 1 ] || usage_error "warmup needs a GUEST"
+    need_lab
+    local number uuid host on='' hash times=()
+    number=$(need_guest "$1")
+    uuid=$(cat "$STATE/guests/$number/uuid")
+    hash=$(cat "$STATE/guests/$number/hash")
+    for host in $(lab_hosts); do
+        if [ "$(virsh_on "$host" domstate "$uuid" 2>/dev/null)" = running ]; then on=$host; fi
+    done
+    [ -n "$on" ] || die "guest \"$1\" does not run"
+    for _ in 1 2 3 4 5; do
+        virsh_on "$on" suspend "$uuid" >/dev/null
+        sleep 0.3
+        times+=("$(resume_and_time "$on" "$uuid" "$STATE/heartbeat/$hash")")
+    done
+    printf '%s\n' "${times[@]}" | sort -n | sed -n 3p
+}
+
+# Resumes a guest and prints the milliseconds from QEMU's RESUME event to the next heartbeat.
+resume_and_time() {
+    local events=$STATE/warmup.$$ watcher
+    run_in "$1" virsh -c qemu:///system qemu-monitor-event "$2" --event RESUME --timeout 10 >"$events" &
+    watcher=$!
+    sleep 0.5
+    virsh_on "$1" resume "$2" >/dev/null
+    wait "$watcher" || true
+    sleep 0.5
+    "$(cat "$STATE/receiver")/heartbeat" after "$3" \
+        "$(sed -n 's/^event RESUME at \([0-9]*\)\.\([0-9]*\) .*/\1\2000/p' "$events")"
+    rm -f "$events"
+}

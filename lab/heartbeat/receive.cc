@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "heartbeat/receive.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <map>
+
+#include "heartbeat/log.h"
+#include "heartbeat/packet.h"
+
+namespace vmigrate::lab {
+namespace {
+
+std::uint64_t now_ns(clockid_t clock) {
+    timespec now = {};
+    clock_gettime(clock, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+class Log {
+  public:
+    explicit Log(std::string base) : base_(std::move(base)) { open_file(); }
+    ~Log() { close(fd_); }
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
+
+    void append(const Record& record, bool ready) {
+        if (size_ >= kLogLimitBytes) {
+            rename((base_ + ".log").c_str(), (base_ + ".old").c_str());
+            close(fd_);
+            open_file();
+        }
+        if (write(fd_, &record, sizeof record) == sizeof record) {
+            size_ += sizeof record;
+        }
+        if (ready && !ready_) {
+            ready_ = true;
+            close(open((base_ + ".ready").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+        }
+    }
+
+  private:
+    void open_file() {
+        fd_ = open((base_ + ".log").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
+        size_ = static_cast<std::uint64_t>(lseek(fd_, 0, SEEK_END));
+    }
+
+    std::string base_;
+    int fd_ = -1;
+    std::uint64_t size_ = 0;
+    bool ready_ = false;
+};
+
+// When the kernel took the packet, so that a late wake-up of this process is not a gap.
+std::uint64_t arrival_ns(msghdr& message) {
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            timespec stamp = {};
+            std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+            return static_cast<std::uint64_t>(stamp.tv_sec) * 1'000'000'000 +
+                   static_cast<std::uint64_t>(stamp.tv_nsec);
+        }
+    }
+    return now_ns(CLOCK_REALTIME);
+}
+
+}  // namespace
+
+std::string receive_forever(const std::string& directory) {
+    sched_param priority = {};
+    priority.sched_priority = 5;
+    sched_setscheduler(0, SCHED_FIFO, &priority);  // better, not needed
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    const int buffer_bytes = 4 << 20;
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes);
+    sockaddr_in here = {};
+    here.sin_family = AF_INET;
+    here.sin_port = htons(kHeartbeatPort);
+    if (fd < 0 || bind(fd, reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0) {
+        return std::string("cannot listen for heartbeats: ") + std::strerror(errno);
+    }
+    std::map<std::uint64_t, Log> logs;
+    for (;;) {
+        Heartbeat beat = {};
+        iovec part = {&beat, sizeof beat};
+        alignas(cmsghdr) char control[128];
+        msghdr message = {};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        if (recvmsg(fd, &message, 0) != sizeof beat || beat.magic != kHeartbeatMagic) {
+            continue;
+        }
+        const std::uint64_t realtime = arrival_ns(message);
+        const std::uint64_t monotonic =
+            now_ns(CLOCK_MONOTONIC) - (now_ns(CLOCK_REALTIME) - realtime);
+        auto log = logs.find(beat.guest);
+        if (log == logs.end()) {
+            char name[32];
+            std::snprintf(name, sizeof name, "/%016llx",
+                          static_cast<unsigned long long>(beat.guest));
+            log = logs.try_emplace(beat.guest, directory + name).first;
+        }
+        log->second.append({monotonic, realtime, beat.boot, beat.sequence, beat.transactions,
+                            beat.dirtied_bytes, beat.disk_written_bytes, beat.memory_passes,
+                            beat.disk_passes, beat.errors},
+                           (beat.flags & kFlagReady) != 0);
+    }
+}
+
+}  // namespace vmigrate::lab
