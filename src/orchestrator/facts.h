@@ -80,7 +80,8 @@ struct GuestFacts {
     std::vector<std::string> host_devices;     ///< passed-through devices, as text
     std::vector<std::string> graphics_listen;  ///< addresses that are not wildcard or loopback
     std::optional<QemuFeatures> qemu;          ///< absent for a guest that is shut off
-    CpuUse cpu;                                ///< at the moment of asking
+    CpuUse cpu;                                ///< at `asked_at`
+    TimePoint asked_at{};
 };
 
 /// Whether the destination reaches a disk.

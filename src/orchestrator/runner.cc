@@ -176,6 +176,10 @@ class Run {
         if (edges_.journal.abort_requested()) {
             abort_for("aborted by 'vmigrate abort'", false);
         }
+        if (pending_abort_) {
+            const auto again = *std::exchange(pending_abort_, std::nullopt);
+            abort_for(again.reason, again.by_signal);
+        }
         if (!has_process() || (phase_ >= Phase::switched && !postcopy_)) {
             return;
         }
@@ -278,7 +282,7 @@ class Run {
         }
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
-            act(policy_.at_iteration(*sample), *sample);
+            act(policy_.at_iteration(*sample));
         }
     }
 
@@ -333,12 +337,7 @@ class Run {
         }
     }
 
-    void act(const Decision& decision, const Sample& sample) {
-        if (pending_abort_) {
-            const auto again = *std::exchange(pending_abort_, std::nullopt);
-            abort_for(again.reason, again.by_signal);
-            return;
-        }
+    void act(const Decision& decision) {
         std::visit(Overloaded{
                        [](const KeepGoing&) {},
                        [&](const SetDowntimeLimit& set) { raise_limit(set.limit, set.reason); },
@@ -351,7 +350,6 @@ class Run {
                        [&](const GiveUp& up) { abort_for(up.reason, false); },
                    },
                    decision);
-        (void)sample;
     }
 
     void raise_limit(milliseconds limit, const std::string& reason) {
