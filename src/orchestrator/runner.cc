@@ -3,18 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "orchestrator/json.h"
-#include "orchestrator/meters.h"
+#include "orchestrator/measure_book.h"
 #include "orchestrator/policy_live.h"
+#include "orchestrator/prepare.h"
 #include "orchestrator/settle.h"
 
 namespace vmigrate {
 namespace {
-
-/// Less than this says nothing about a link.
-constexpr Bytes kTellingAmount = mebibytes(64);
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -27,14 +22,22 @@ class Run {
         : plan_(plan),
           edges_(edges),
           policy_(plan.request.options, plan.prediction.bandwidth),
-          progress_(edges.clock.now(), plan.guest.memory, disk_bytes(plan)) {
+          progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
         record_.id = id;
     }
 
     Record go() {
-        enter(Phase::planned, "");
-        if (const auto prepared = prepare(); !prepared) {
-            return failed_before_start(prepared.error());
+        enter(Phase::locked, "");
+        auto ready = prepare(plan_, edges_, leftovers_);
+        if (ready) {
+            ready = start();
+        }
+        if (!ready) {
+            record_.outcome = Outcome::failed_on_source;
+            record_.reason = ready.error().message;
+            add_problems(undo(leftovers_, edges_));
+            finish();
+            return std::move(record_);
         }
         follow();
         edges_.hypervisor.end_call();
@@ -43,18 +46,10 @@ class Run {
     }
 
   private:
-    static Bytes disk_bytes(const Plan& plan) {
-        Bytes sum;
-        for (const auto& volume : plan.call.volumes) {
-            sum += volume.capacity;
-        }
-        return sum;
-    }
-
     bool has_process() const { return plan_.guest.state != GuestState::shut_off; }
 
     void enter(Phase phase, std::string_view note) {
-        if (phase < phase_ || (phase == phase_ && phase != Phase::planned)) {
+        if (phase <= phase_) {
             return;
         }
         phase_ = phase;
@@ -76,92 +71,29 @@ class Run {
         }
     }
 
-    // ---- before the call: any failure is undone and nothing has happened ----
-
-    Result<void> step(Step step, const std::string& detail,
-                      const std::function<Result<std::string>()>& act) {
-        if (auto intended = edges_.journal.intend(step, detail); !intended) {
-            return intended;
+    /// For what failed when it was too late to turn back.
+    void problem_if(const Result<void>& done, std::string_view what) {
+        if (!done) {
+            record_.problems.push_back(fmt::format("{}: {}", what, done.error().message));
         }
-        const auto acted = act();
-        if (!acted) {
-            return fail(acted.error());
-        }
-        return edges_.journal.done(step, acted->empty() ? detail : *acted);
     }
 
-    Result<void> prepare() {
-        enter(Phase::locked, "");
-        auto locked = step(Step::lock_network, "", [&]() -> Result<std::string> {
-            if (const auto done = edges_.network.lock(); !done) {
-                return fail(done.error());
-            }
-            return std::string();
-        });
-        if (!locked) {
-            return locked;
-        }
-        if (has_process()) {
-            auto saved = step(Step::save_originals, "", [&]() -> Result<std::string> {
-                auto originals = edges_.hypervisor.save_originals();
-                if (originals) {
-                    leftovers_.originals = *originals;
-                }
-                return originals;
-            });
-            if (!saved) {
-                return saved;
-            }
-        }
-        for (const auto& volume : plan_.call.volumes) {
-            // Before the act: what may exist must be looked for afterwards.
-            leftovers_.volumes.push_back(volume);
-            if (!volume.make) {
-                continue;
-            }
-            auto made =
-                step(Step::make_volume, line(to_json(volume)), [&]() -> Result<std::string> {
-                    if (const auto done = edges_.hypervisor.make_volume(volume); !done) {
-                        leftovers_.volumes.pop_back();  // refused: what is there is not ours
-                        return fail(done.error());
-                    }
-                    return std::string();
-                });
-            if (!made) {
-                return made;
-            }
-        }
-        return start_call();
-    }
-
-    Result<void> start_call() {
+    Result<void> start() {
         if (auto intended = edges_.journal.intend(Step::migrate, ""); !intended) {
             return intended;
         }
         if (has_process()) {
             if (const auto use = edges_.hypervisor.cpu_use(Side::source)) {
-                const auto now = edges_.clock.now();
-                speed_.before(plan_.guest.cpu, plan_.guest.asked_at, *use, now);
-                speed_.during(*use, now);
+                book_.before(plan_.guest.cpu, plan_.guest.asked_at, *use, edges_.clock.now());
             }
         }
-        called_at_ = edges_.clock.now();
+        book_.called(edges_.clock.now());
         return edges_.hypervisor.start(plan_.call);
     }
 
-    Record failed_before_start(const Error& error) {
-        record_.outcome = Outcome::failed_on_source;
-        record_.reason = error.message;
-        add_problems(undo(leftovers_, edges_));
-        finish();
-        return std::move(record_);
-    }
-
-    // ---- while the call runs ----
-
     void follow() {
         const auto interval = plan_.request.options.sample_interval;
-        auto next_look = called_at_ + interval;
+        auto next_look = edges_.clock.now() + interval;
         while (!returned_) {
             if (const auto event = edges_.events.next(next_look)) {
                 handle(*event);
@@ -184,10 +116,10 @@ class Run {
             return;
         }
         const auto sample = take_sample();
-        if (sample && active_at_ && phase_ == Phase::precopy) {
+        const auto since = book_.active_since();
+        if (sample && since && phase_ == Phase::precopy) {
             act(policy_.at_tick(*sample,
-                                std::chrono::duration_cast<milliseconds>(sample->at - *active_at_)),
-                *sample);
+                                std::chrono::duration_cast<milliseconds>(sample->at - *since)));
         }
     }
 
@@ -197,32 +129,20 @@ class Run {
                         sample->job != JobState::postcopy)) {
             return std::nullopt;
         }
-        count_throttling(*sample);
+        book_.sampled(*sample);
         if (phase_ < Phase::handover) {
             if (const auto use = edges_.hypervisor.cpu_use(Side::source)) {
-                speed_.during(*use, edges_.clock.now());
+                book_.source_cpu(*use, edges_.clock.now());
             }
         }
         const auto shown = progress_.update(phase_, *sample);
         edges_.status.progress(shown);
         remember(edges_.journal.sample(*sample, shown.percent));
-        last_sample_ = *sample;
         return *sample;
     }
 
-    void count_throttling(const Sample& sample) {
-        auto& measures = record_.measures;
-        if (last_sample_ && last_sample_->throttle_percent > 0) {
-            measures.throttled =
-                measures.throttled.value_or(milliseconds(0)) +
-                std::chrono::duration_cast<milliseconds>(sample.at - last_sample_->at);
-        }
-        measures.throttle_percent_max =
-            std::max(measures.throttle_percent_max, sample.throttle_percent);
-    }
-
     void handle(const Event& event) {
-        blackout_.saw(event.side, event.time);
+        book_.saw(event);
         std::visit(
             Overloaded{
                 [&](const DestinationCreated&) { destination_created(); },
@@ -238,7 +158,7 @@ class Run {
                 },
                 [&](const CallReturned& call) {
                     returned_ = true;
-                    returned_at_ = event.time.arrived;
+                    book_.returned(event.time.arrived);
                     call_error_ = call.error;
                 },
                 [&](const ConnectionLost&) {
@@ -263,11 +183,11 @@ class Run {
     }
 
     void memory_flows(TimePoint at) {
-        if (active_at_) {
+        if (book_.active_since()) {
             return;
         }
         destination_created();  // it exists, even if its own event never came
-        active_at_ = at;
+        book_.active(at);
         enter(Phase::precopy, "");
         if (const auto set = edges_.hypervisor.set_downtime_limit(policy_.limit()); !set) {
             notice("downtime limit not set: " + set.error().message);
@@ -276,7 +196,7 @@ class Run {
 
     void iteration(std::uint32_t number, TimePoint at) {
         memory_flows(at);
-        record_.measures.iterations = std::max(record_.measures.iterations, number + 1);
+        book_.iteration(number);
         if (phase_ != Phase::precopy) {
             return;
         }
@@ -290,31 +210,22 @@ class Run {
         if (event.side != Side::source || phase_ >= Phase::switched) {
             return;
         }
-        blackout_.stopped(event.time);
-        stopped_at_ = event.time.arrived;
+        book_.stopped(event.time);
         enter(Phase::handover, "");
-        if (const auto redirected = edges_.network.redirect(); !redirected) {
-            // Too late to go back for that: the guest comes first.
-            record_.problems.push_back("network not redirected: " + redirected.error().message);
-        }
+        problem_if(edges_.network.redirect(), "network not redirected");
     }
 
     void resumed(const Event& event) {
         if (event.side == Side::source) {
             if (phase_ == Phase::handover) {
                 notice("the guest runs on the source again");
-                if (const auto back = edges_.network.rollback(); !back) {
-                    record_.problems.push_back("network not rolled back: " + back.error().message);
-                }
+                problem_if(edges_.network.rollback(), "network not rolled back");
             }
             return;
         }
-        blackout_.resumed(event.time);
-        resumed_at_ = event.time.arrived;
+        book_.resumed(event.time);
         enter(Phase::switched, "");
-        if (const auto committed = edges_.network.commit(); !committed) {
-            record_.problems.push_back("network not committed: " + committed.error().message);
-        }
+        problem_if(edges_.network.commit(), "network not committed");
     }
 
     void abort_for(const std::string& reason, bool by_signal) {
@@ -327,14 +238,15 @@ class Run {
                 plan_.source.name));
             return;
         }
+        const auto aborted = edges_.hypervisor.abort();
+        if (!aborted) {
+            // Between two of its phases libvirt has no job to abort: asked again at the next look.
+            pending_abort_ = AbortRequested{by_signal, reason};
+            return;
+        }
         abort_reason_ = reason;
         record_.interrupted = by_signal;
         notice("aborting: " + reason);
-        if (const auto aborted = edges_.hypervisor.abort(); !aborted) {
-            // Between two phases libvirt has no job to abort: asked again at the next look.
-            abort_reason_.clear();
-            pending_abort_ = AbortRequested{by_signal, reason};
-        }
     }
 
     void act(const Decision& decision) {
@@ -367,8 +279,6 @@ class Run {
         postcopy_ = begun.has_value();
     }
 
-    // ---- after the call ----
-
     void conclude() {
         SettleRules rules;
         rules.before = plan_.guest.state;
@@ -389,6 +299,7 @@ class Run {
             case Verdict::Kind::unknown:
                 record_.outcome = Outcome::unknown;
                 record_.reason = verdict.reason;
+                record_.measures = book_.result(false);
                 if (call_error_) {
                     record_.reason += "; libvirt said: " + call_error_->message;
                 }
@@ -398,7 +309,7 @@ class Run {
     }
 
     void late_event(const Event& event) {
-        blackout_.saw(event.side, event.time);
+        book_.saw(event);
         if (std::holds_alternative<GuestStopped>(event.what)) {
             stopped(event);
         } else if (std::holds_alternative<GuestResumed>(event.what)) {
@@ -408,89 +319,43 @@ class Run {
 
     void moved() {
         // RESUME may still be on its way: it was sent before the call returned.
-        drain_events();
-        enter(Phase::switched, "");
-        enter(Phase::draining, "");
-        const bool keeps = plan_.guest.persistent && !plan_.call.undefine_source;
-        add_problems(finish_forward(keeps, edges_));
-        if (const auto drained = edges_.network.drain(); !drained) {
-            record_.problems.push_back("network not drained: " + drained.error().message);
+        while (const auto event = edges_.events.next(edges_.clock.now())) {
+            late_event(*event);
         }
+        enter(Phase::draining, "");
+        add_problems(finish_forward(plan_.guest.persistent && !plan_.call.undefine_source, edges_));
+        problem_if(edges_.network.drain(), "network not drained");
         if (call_error_) {
             record_.problems.push_back("libvirt said: " + call_error_->message);
         }
-        measure_move();
+        if (has_process()) {
+            if (const auto totals = edges_.hypervisor.completed()) {
+                book_.totals(*totals);
+            }
+            if (const auto use = edges_.hypervisor.cpu_use(Side::destination)) {
+                book_.destination_cpu(*use);
+            }
+        }
+        record_.measures = book_.result(true);
         const auto ceiling = plan_.request.options.blackout_ceiling;
         const auto& blackout = record_.measures.blackout;
         if (blackout && *blackout > ceiling) {
-            record_.problems.push_back(fmt::format("blackout {:.1f} ms exceeded the ceiling of {}",
-                                                   static_cast<double>(blackout->count()) / 1e3,
-                                                   format_time(ceiling)));
+            record_.problems.push_back(
+                fmt::format("blackout of {:.1f} ms exceeded the ceiling of {}",
+                            static_cast<double>(blackout->count()) / 1e3, format_time(ceiling)));
         }
         record_.outcome = record_.problems.empty() ? Outcome::moved : Outcome::moved_with_problems;
-        record_.reason.clear();
         edges_.status.progress(progress_.finished(Phase::ended, edges_.clock.now()));
     }
 
     void stayed() {
         record_.outcome = Outcome::failed_on_source;
-        record_.reason = !abort_reason_.empty() ? abort_reason_
-                         : call_error_          ? call_error_->message
-                                       : "libvirt says that it moved, but the source runs it";
+        record_.reason = !abort_reason_.empty()
+                             ? abort_reason_
+                             : (call_error_ ? call_error_->message
+                                            : "libvirt says that it moved, but the source runs it");
         add_problems(undo(leftovers_, edges_));
-        measure_source();
-    }
-
-    void drain_events() {
-        while (const auto event = edges_.events.next(edges_.clock.now())) {
-            late_event(*event);
-        }
-    }
-
-    static milliseconds between(TimePoint from, TimePoint to) {
-        return std::chrono::duration_cast<milliseconds>(to - from);
-    }
-
-    void measure_source() {
-        auto& measures = record_.measures;
-        if (active_at_) {
-            measures.setup = between(called_at_, *active_at_);
-        }
-        measures.guest_speed = speed_.guest_speed();
-        measures.source_cpu = speed_.process_beside_vcpus();
-        if (last_sample_) {
-            measures.memory_sent = last_sample_->memory_sent;
-            measures.disk_sent = last_sample_->disk_sent;
-        }
-        if (has_process() && !measures.throttled) {
-            measures.throttled = milliseconds(0);
-        }
-    }
-
-    void measure_move() {
-        measure_source();
-        auto& measures = record_.measures;
-        measures.total = between(called_at_, resumed_at_.value_or(returned_at_));
-        if (!has_process()) {
-            return;
-        }
-        measures.blackout = blackout_.blackout();
-        if (const auto totals = edges_.hypervisor.completed()) {
-            measures.memory_sent = totals->memory_sent;
-            measures.disk_sent = totals->disk_sent;
-            measures.iterations = std::max(measures.iterations, totals->iteration + 1);
-        }
-        if (const auto use = edges_.hypervisor.cpu_use(Side::destination)) {
-            measures.destination_cpu =
-                std::chrono::duration_cast<milliseconds>(use->process - use->vcpus);
-        }
-        if (active_at_ && stopped_at_ && measures.memory_sent.value_or(Bytes{}) >= kTellingAmount) {
-            const auto time = std::chrono::duration<double>(*stopped_at_ - *active_at_).count();
-            if (time > 0) {
-                measures.bandwidth_mean = BytesPerSecond{static_cast<std::uint64_t>(
-                    static_cast<double>(measures.memory_sent->count) / time)};
-            }
-        }
+        record_.measures = book_.result(false);
     }
 
     void add_problems(std::vector<std::string> more) {
@@ -511,16 +376,9 @@ class Run {
     Record record_;
     Leftovers leftovers_;
     LivePolicy policy_;
-    BlackoutMeter blackout_;
     ProgressMeter progress_;
-    SpeedMeter speed_;
+    MeasureBook book_;
     Phase phase_ = Phase::planned;
-    TimePoint called_at_{};
-    std::optional<TimePoint> active_at_;
-    std::optional<TimePoint> stopped_at_;
-    std::optional<TimePoint> resumed_at_;
-    TimePoint returned_at_{};
-    std::optional<Sample> last_sample_;
     bool returned_ = false;
     bool postcopy_ = false;
     bool history_broken_ = false;

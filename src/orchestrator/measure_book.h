@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Collects what the six measures are made of while a migration runs. Pure: no I/O, no clock. Calls
+// in any order; what never came is null in the result.
+#pragma once
+
+#include <optional>
+
+#include "orchestrator/meters.h"
+#include "orchestrator/types.h"
+
+namespace vmigrate {
+
+class MeasureBook {
+  public:
+    void before(const CpuUse& earlier, TimePoint at, const CpuUse& later, TimePoint later_at);
+    void called(TimePoint at) { called_ = at; }
+    void active(TimePoint at) { active_ = at; }
+    void returned(TimePoint at) { returned_ = at; }
+    void iteration(std::uint32_t number);
+    void saw(const Event& event) { blackout_.saw(event.side, event.time); }
+    void stopped(const EventTime& time);
+    void resumed(const EventTime& time);
+    void sampled(const Sample& sample);
+    void source_cpu(const CpuUse& use, TimePoint at) { speed_.during(use, at); }
+    void destination_cpu(const CpuUse& use) { destination_cpu_ = use; }
+    void totals(const Sample& completed);
+
+    std::optional<TimePoint> active_since() const { return active_; }
+
+    /// `moved` false: times that only a move has stay null.
+    Measures result(bool moved) const;
+
+  private:
+    BlackoutMeter blackout_;
+    SpeedMeter speed_;
+    std::optional<TimePoint> called_;
+    std::optional<TimePoint> active_;
+    std::optional<TimePoint> stopped_;
+    std::optional<TimePoint> resumed_;
+    std::optional<TimePoint> returned_;
+    std::optional<Sample> last_;
+    std::optional<Sample> completed_;
+    std::optional<CpuUse> destination_cpu_;
+    milliseconds throttled_{};
+    unsigned throttle_most_ = 0;
+    std::uint32_t iterations_ = 0;
+};
+
+}  // namespace vmigrate
