@@ -60,13 +60,17 @@ class Session {
     const HostAccess& access() const { return access_; }
     _virConnect* connection() const { return connection_; }
     bool alive() const;
-    /// Closes a dead connection and opens a new one.
+    /// Closes a dead connection and opens a new one, with the patience given to open().
     Result<void> reconnect();
+    /// How long the last connect took.
+    milliseconds open_time() const { return open_time_; }
 
   private:
     explicit Session(HostAccess access) : access_(std::move(access)) {}
     HostAccess access_;
-    _virConnect* connection_ = nullptr;
+    _virConnect* connection_ = nullptr;  ///< null after a failed reconnect
+    milliseconds patience_{};
+    milliseconds open_time_{};
 };
 
 /// libvirt's last error of this thread as an Error: its own text, verbatim.

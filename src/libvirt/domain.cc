@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "libvirt/domain.h"
+
+#include <fmt/format.h>
+#include <libvirt/virterror.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "libvirt/domain_xml.h"
+#include "libvirt/features.h"
+#include "libvirt/survey.h"
+
+namespace vmigrate::libvirt {
+namespace {
+
+Result<DomainHandle> found(virDomainPtr domain, const std::string& what) {
+    if (domain == nullptr) {
+        return fail(last_error(fmt::format("guest {}", vmigrate::quoted(what))));
+    }
+    return DomainHandle(domain);
+}
+
+struct JobStats {
+    int type = VIR_DOMAIN_JOB_NONE;
+    TypedParams params;
+};
+
+Result<JobStats> job_stats(virDomainPtr domain) {
+    virTypedParameterPtr values = nullptr;
+    int count = 0;
+    JobStats stats;
+    if (virDomainGetJobStats(domain, &stats.type, &values, &count, 0) < 0) {
+        return fail(last_error(""));
+    }
+    stats.params = TypedParams(values, count);
+    return stats;
+}
+
+// libvirt keeps no word for "waits for a stream": it says paused for migration on both sides, and
+// only the receiving one refuses to tell statistics.
+bool receives_stream(virDomainPtr domain) {
+    virTypedParameterPtr values = nullptr;
+    int count = 0;
+    int type = 0;
+    if (virDomainGetJobStats(domain, &type, &values, &count, 0) == 0) {
+        virTypedParamsFree(values, count);
+        return false;
+    }
+    const auto* error = virGetLastError();
+    return error != nullptr && error->code == VIR_ERR_OPERATION_INVALID;
+}
+
+std::string_view operation_name(std::uint64_t operation) {
+    static constexpr std::array<std::string_view, 11> kNames{
+        "unknown job", "start",  "save", "restore", "migration in",   "migration out",
+        "snapshot",    "revert", "dump", "backup",  "snapshot delete"};
+    return kNames[operation < kNames.size() ? operation : 0];
+}
+
+std::string description(virDomainPtr domain) {
+    // the description without secrets: it is for planning, and plans are stored and shown
+    auto xml = take(virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_MIGRATABLE));
+    return xml.empty() ? take(virDomainGetXMLDesc(domain, 0)) : xml;
+}
+
+void measure_disks(virDomainPtr domain, std::vector<DiskFacts>& disks) {
+    for (auto& disk : disks) {
+        virDomainBlockInfo info{};
+        if (!disk.source.empty() &&
+            virDomainGetBlockInfo(domain, disk.target.c_str(), &info, 0) == 0) {
+            disk.capacity = {info.capacity};
+            disk.allocation = {info.allocation};
+        }
+    }
+}
+
+Result<GuestFacts> facts_of(virDomainPtr domain, const std::string& host) {
+    const auto state = state_of(domain);
+    if (!state) {
+        return fail(state.error());
+    }
+    const auto xml = description(domain);
+    if (xml.empty()) {
+        return fail(last_error("cannot read the guest's description"));
+    }
+    auto facts = read_domain_xml(xml);
+    if (!facts) {
+        return facts;
+    }
+    facts->host = host;
+    facts->state = *state;
+    facts->persistent = virDomainIsPersistent(domain) == 1;
+    if (auto job = job_of(domain)) {
+        facts->job_active = true;
+        facts->job = std::move(*job);
+    }
+    measure_disks(domain, facts->disks);
+    if (*state == GuestState::running || *state == GuestState::paused) {
+        if (auto features = features_of(domain)) {
+            facts->qemu = std::move(*features);
+        }
+        facts->asked_at = std::chrono::steady_clock::now();
+        facts->cpu = cpu_use_of(domain).value_or(CpuUse{});
+    }
+    return facts;
+}
+
+}  // namespace
+
+Result<DomainHandle> domain_by_uuid(virConnectPtr connection, const std::string& uuid) {
+    return found(virDomainLookupByUUIDString(connection, uuid.c_str()), uuid);
+}
+
+Result<DomainHandle> domain_by_name_or_uuid(virConnectPtr connection,
+                                            const std::string& name_or_uuid) {
+    auto by_name = found(virDomainLookupByName(connection, name_or_uuid.c_str()), name_or_uuid);
+    if (by_name || by_name.error().kind != ErrorKind::not_found) {
+        return by_name;
+    }
+    auto by_uuid = domain_by_uuid(connection, name_or_uuid);
+    // text that is no UUID is "invalid", not "not found"
+    const auto* error = virGetLastError();
+    if (!by_uuid && error != nullptr && error->code == VIR_ERR_INVALID_ARG) {
+        return by_name;
+    }
+    return by_uuid;
+}
+
+Result<GuestState> state_of(virDomainPtr domain) {
+    int state = 0;
+    int reason = 0;
+    if (virDomainGetState(domain, &state, &reason, 0) < 0) {
+        return fail(last_error("state of the guest"));
+    }
+    switch (state) {
+        case VIR_DOMAIN_SHUTOFF:
+            return GuestState::shut_off;
+        case VIR_DOMAIN_CRASHED:
+            return virDomainIsActive(domain) == 1 ? GuestState::paused : GuestState::shut_off;
+        case VIR_DOMAIN_PAUSED:
+            return reason == VIR_DOMAIN_PAUSED_MIGRATION && receives_stream(domain)
+                       ? GuestState::incoming
+                       : GuestState::paused;
+        case VIR_DOMAIN_PMSUSPENDED:
+            return GuestState::paused;
+        default:
+            return GuestState::running;
+    }
+}
+
+GuestState state_by_uuid(virConnectPtr connection, const std::string& uuid) {
+    const auto as_state = [](const Error& error) {
+        return error.kind == ErrorKind::not_found ? GuestState::absent : GuestState::unreachable;
+    };
+    const auto domain = domain_by_uuid(connection, uuid);
+    if (!domain) {
+        return as_state(domain.error());
+    }
+    const auto state = state_of(domain->get());
+    return state ? *state : as_state(state.error());
+}
+
+std::optional<bool> migrates_away(virDomainPtr domain) {
+    const auto stats = job_stats(domain);
+    if (!stats) {
+        return stats.error().kind == ErrorKind::not_found ? std::optional(false) : std::nullopt;
+    }
+    return stats->type != VIR_DOMAIN_JOB_NONE &&
+           stats->params.number(VIR_DOMAIN_JOB_OPERATION)
+                   .value_or(VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT) ==
+               VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
+}
+
+std::optional<std::string> job_of(virDomainPtr domain) {
+    const auto stats = job_stats(domain);
+    if (!stats || stats->type == VIR_DOMAIN_JOB_NONE) {
+        return std::nullopt;
+    }
+    return std::string(operation_name(stats->params.number(VIR_DOMAIN_JOB_OPERATION).value_or(0)));
+}
+
+std::optional<CpuUse> cpu_use_of(virDomainPtr domain) {
+    virDomainInfo info{};
+    if (virDomainGetInfo(domain, &info) < 0) {
+        return std::nullopt;
+    }
+    CpuUse use;
+    use.process = std::chrono::duration_cast<microseconds>(std::chrono::nanoseconds(info.cpuTime));
+    std::array<virDomainPtr, 2> one{domain, nullptr};
+    virDomainStatsRecordPtr* records = nullptr;
+    const int count = virDomainListGetStats(one.data(), VIR_DOMAIN_STATS_VCPU, &records,
+                                            VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+    for (int i = 0; i < count; ++i) {
+        const auto* record = records[i];
+        for (unsigned vcpu = 0; vcpu < info.nrVirtCpu; ++vcpu) {
+            unsigned long long time = 0;
+            if (virTypedParamsGetULLong(record->params, record->nparams,
+                                        fmt::format("vcpu.{}.time", vcpu).c_str(), &time) == 1) {
+                use.vcpus +=
+                    std::chrono::duration_cast<microseconds>(std::chrono::nanoseconds(time));
+            }
+        }
+    }
+    if (records != nullptr) {
+        virDomainStatsRecordListFree(records);
+    }
+    return use;
+}
+
+Result<std::optional<GuestFacts>> find_guest(Session& session, const std::string& name_or_uuid) {
+    const auto domain = domain_by_name_or_uuid(session.connection(), name_or_uuid);
+    if (!domain) {
+        if (domain.error().kind == ErrorKind::not_found) {
+            return std::optional<GuestFacts>();
+        }
+        return fail(domain.error());
+    }
+    auto facts = facts_of(domain->get(), session.access().name);
+    if (!facts) {
+        if (facts.error().kind == ErrorKind::not_found) {  // it went away between the calls
+            return std::optional<GuestFacts>();
+        }
+        return fail(std::move(facts.error()));
+    }
+    return std::optional<GuestFacts>(std::move(*facts));
+}
+
+Result<std::vector<GuestRef>> list_guests(Session& session) {
+    virDomainPtr* domains = nullptr;
+    const int count = virConnectListAllDomains(session.connection(), &domains, 0);
+    if (count < 0) {
+        return fail(last_error("cannot list guests"));
+    }
+    std::vector<GuestRef> guests;
+    for (int i = 0; i < count; ++i) {
+        const DomainHandle domain(domains[i]);
+        std::array<char, VIR_UUID_STRING_BUFLEN> uuid{};
+        virDomainGetUUIDString(domain.get(), uuid.data());
+        guests.push_back({uuid.data(), virDomainGetName(domain.get())});
+    }
+    free(domains);
+    return guests;
+}
+
+Result<QemuFeatures> query_features(Session& session, const GuestRef& guest) {
+    const auto domain = domain_by_uuid(session.connection(), guest.uuid);
+    if (!domain) {
+        return fail(domain.error());
+    }
+    return features_of(domain->get());
+}
+
+}  // namespace vmigrate::libvirt

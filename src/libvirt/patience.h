@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Calls that give up waiting. libvirt's calls have no time limit of their own: to a host that
+// stopped answering they block until keepalive notices (up to 20 s), an open even longer. So a call
+// that must not block runs on a thread of its own; when nobody waits for it any more it ends by
+// itself later. Private to libvirt/. Thread rule: any thread.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "base/units.h"
+
+namespace vmigrate::libvirt {
+
+/// What `work` returns, or nothing when it takes longer than `patience`.
+/// REQUIRES: `work` owns (by value or shared_ptr) everything that it uses: it may run on after this
+/// has returned, and its result is then destroyed on its own thread.
+template <class Work>
+auto within(milliseconds patience, Work work) -> std::optional<std::invoke_result_t<Work&>> {
+    struct Shared {
+        explicit Shared(Work given) : work(std::move(given)) {}
+        std::mutex mutex;
+        std::condition_variable finished;
+        std::optional<std::invoke_result_t<Work&>> result;
+        Work work;
+    };
+    auto shared = std::make_shared<Shared>(std::move(work));
+    std::thread([shared] {
+        auto result = shared->work();
+        const std::lock_guard lock(shared->mutex);
+        shared->result.emplace(std::move(result));
+        shared->finished.notify_one();
+    }).detach();
+    std::unique_lock lock(shared->mutex);
+    shared->finished.wait_for(lock, patience, [&] { return shared->result.has_value(); });
+    return std::move(shared->result);
+}
+
+}  // namespace vmigrate::libvirt
