@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A scripted world for the runner: clock, events, both daemons, journal, display. Every call is
+// written into one transcript with its time, so that a test reads like the log of a migration.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "orchestrator/json.h"
+#include "orchestrator/recover.h"
+#include "orchestrator/runner.h"
+
+namespace vmigrate::test {
+
+class FakeClock final : public Clock {
+  public:
+    TimePoint now() const override { return now_; }
+    WallTime wall() const override { return WallTime(now_.time_since_epoch()); }
+    void advance_to(TimePoint time) { now_ = std::max(now_, time); }
+    milliseconds elapsed() const {
+        return std::chrono::duration_cast<milliseconds>(now_.time_since_epoch());
+    }
+
+  private:
+    TimePoint now_{};
+};
+
+/// What both hosts would show, and what went on.
+struct World {
+    FakeClock clock;
+    GuestState source = GuestState::running;
+    GuestState destination = GuestState::absent;
+    std::optional<bool> job = false;
+    Sample sample;
+    std::vector<std::string> volumes;  ///< paths that exist on the destination
+    std::string settings = "{}";       ///< of the source's QEMU
+    std::vector<std::string> transcript;
+    /// The call with this number (1 = first) fails; 0 = none.
+    std::size_t failing_call = 0;
+    std::size_t calls = 0;
+    bool abort_wanted = false;  ///< as `vmigrate abort` asks for it
+
+    void say(const std::string& text) {
+        transcript.push_back(fmt::format("{:>6} {}", clock.elapsed().count(), text));
+    }
+    /// Counts an edge call; true when it is the one that fails.
+    bool fails(const std::string& text) {
+        ++calls;
+        const bool failing = calls == failing_call;
+        say(text + (failing ? "  -> fails" : ""));
+        return failing;
+    }
+    Result<void> act(const std::string& text, ErrorKind kind = ErrorKind::hypervisor) {
+        if (fails(text)) {
+            return fail(kind, "injected failure");
+        }
+        return {};
+    }
+};
+
+class ScriptedEvents final : public EventSource {
+  public:
+    explicit ScriptedEvents(World& world) : world_(world) {}
+
+    /// `change` is applied to the world when the event is due; without event it is only applied.
+    void at(milliseconds time, std::optional<Event> event, std::function<void(World&)> change) {
+        script_.push_back({TimePoint(time), std::move(event), std::move(change)});
+    }
+
+    std::optional<Event> next(TimePoint deadline) override {
+        while (!script_.empty() && script_.front().time <= deadline) {
+            auto entry = std::move(script_.front());
+            script_.pop_front();
+            world_.clock.advance_to(entry.time);
+            if (entry.change) {
+                entry.change(world_);
+            }
+            if (entry.event) {
+                entry.event->time.arrived = world_.clock.now();
+                return entry.event;
+            }
+        }
+        world_.clock.advance_to(deadline);
+        return std::nullopt;
+    }
+
+    /// Makes the pending script irrelevant, as when libvirt gives up: only this remains.
+    void replace_rest(milliseconds after, Event event, std::function<void(World&)> change) {
+        script_.clear();
+        at(world_.clock.elapsed() + after, std::move(event), std::move(change));
+    }
+
+  private:
+    struct Entry {
+        TimePoint time;
+        std::optional<Event> event;
+        std::function<void(World&)> change;
+    };
+    World& world_;
+    std::deque<Entry> script_;
+};
+
+class FakeHypervisor final : public Hypervisor {
+  public:
+    FakeHypervisor(World& world, ScriptedEvents& events) : world_(world), events_(events) {}
+
+    Result<std::string> save_originals() override {
+        if (world_.fails("save originals")) {
+            return fail(ErrorKind::hypervisor, "injected failure");
+        }
+        return world_.settings;
+    }
+    Result<void> restore_originals(Side side, const std::string& originals) override {
+        world_.settings = originals;
+        return world_.act(fmt::format("restore originals on {}", name_of(side)));
+    }
+    Result<void> make_volume(const VolumeMove& volume) override {
+        auto made = world_.act("make volume " + volume.path);
+        if (made) {
+            world_.volumes.push_back(volume.path);
+        }
+        return made;
+    }
+    Result<void> remove_volume(const VolumeMove& volume) override {
+        auto removed = world_.act("remove volume " + volume.path);
+        if (removed) {
+            std::erase(world_.volumes, volume.path);
+        }
+        return removed;
+    }
+    Result<void> start(const MigrationCall& call) override {
+        auto started = world_.act(fmt::format("start: bandwidth {}, auto-converge {}",
+                                              format_rate(call.bandwidth), call.auto_converge));
+        if (started) {
+            world_.job = true;
+            world_.settings = "changed by the migration";
+        }
+        return started;
+    }
+    void end_call() override { world_.say("end call"); }
+    Result<Sample> sample() override {
+        world_.sample.at = world_.clock.now();
+        return world_.sample;
+    }
+    Result<Sample> completed() override { return world_.sample; }
+    std::optional<CpuUse> cpu_use(Side) override { return std::nullopt; }
+    Result<void> set_downtime_limit(milliseconds limit) override {
+        return world_.act("downtime limit " + format_time(limit));
+    }
+    Result<void> set_bandwidth(BytesPerSecond limit) override {
+        return world_.act("bandwidth " + format_rate(limit));
+    }
+    Result<void> start_postcopy() override { return world_.act("start post-copy"); }
+    Result<void> abort() override {
+        auto aborted = world_.act("abort");
+        if (aborted) {
+            Event returned{
+                CallReturned{Error{ErrorKind::hypervisor, "operation aborted"}}, Side::source, {}};
+            events_.replace_rest(milliseconds(100), returned, [](World& world) {
+                world.source = GuestState::running;
+                world.destination = GuestState::absent;
+                world.job = false;
+            });
+        }
+        return aborted;
+    }
+    GuestState guest_state(Side side) override {
+        return side == Side::source ? world_.source : world_.destination;
+    }
+    std::optional<bool> job_active() override { return world_.job; }
+
+  private:
+    World& world_;
+    ScriptedEvents& events_;
+};
+
+class FakeNetwork final : public NetworkHandover {
+  public:
+    explicit FakeNetwork(World& world) : world_(world) {}
+    std::string_view backend() const override { return "fake"; }
+    Result<void> lock() override { return world_.act("network lock"); }
+    Result<void> begin() override { return world_.act("network begin"); }
+    Result<void> redirect() override { return world_.act("network redirect"); }
+    Result<void> commit() override { return world_.act("network commit"); }
+    Result<void> drain() override { return world_.act("network drain"); }
+    Result<void> rollback() override { return world_.act("network rollback"); }
+
+  private:
+    World& world_;
+};
+
+class FakeJournal final : public Journal {
+  public:
+    explicit FakeJournal(World& world) : world_(world) {}
+    Result<std::int64_t> begin(const Plan&) override {
+        if (world_.fails("journal begin")) {
+            return fail(ErrorKind::storage, "disk full");
+        }
+        return 1;
+    }
+    Result<void> intend(Step step, const std::string&) override {
+        return world_.act(fmt::format("intend {}", name_of(step)), ErrorKind::storage);
+    }
+    Result<void> done(Step step, const std::string&) override {
+        return world_.act(fmt::format("done {}", name_of(step)), ErrorKind::storage);
+    }
+    Result<void> phase(Phase phase, std::string_view note) override {
+        return world_.act(
+            fmt::format("phase {}{}{}", name_of(phase), note.empty() ? "" : ": ", note),
+            ErrorKind::storage);
+    }
+    Result<void> sample(const Sample&, unsigned percent) override {
+        percents.push_back(percent);
+        return {};
+    }
+    Result<void> note(std::string_view) override { return {}; }
+    Result<void> finish(const Record& record) override {
+        finished = record;
+        return world_.act(fmt::format("finish {}", name_of(record.outcome)), ErrorKind::storage);
+    }
+    bool abort_requested() override { return world_.abort_wanted; }
+
+    std::vector<unsigned> percents;
+    std::optional<Record> finished;
+
+  private:
+    World& world_;
+};
+
+class FakeStatus final : public Status {
+  public:
+    explicit FakeStatus(World& world) : world_(world) {}
+    void started(std::int64_t) override {}
+    void progress(const Progress& progress) override { percents.push_back(progress.percent); }
+    void phase(Phase, std::string_view) override {}
+    void notice(std::string_view text) override { world_.say(fmt::format("notice: {}", text)); }
+
+    std::vector<unsigned> percents;
+
+  private:
+    World& world_;
+};
+
+/// All of it together.
+struct Stage {
+    World world;
+    ScriptedEvents events{world};
+    FakeHypervisor hypervisor{world, events};
+    FakeNetwork network{world};
+    FakeJournal journal{world};
+    FakeStatus status{world};
+    Edges edges{hypervisor, network, journal, status, events, world.clock};
+};
+
+}  // namespace vmigrate::test

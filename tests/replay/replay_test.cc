@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_orchestrator
+// LABELS: replay
+//
+// Plays tests/replay/scripts/*.replay through the runner and compares the transcript. The first
+// part of a file is the script, the part after the line "----" is the transcript. Set
+// VMIGRATE_UPDATE_REPLAY=1 to write the transcripts anew, then read the difference.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "fakes.h"
+
+namespace vmigrate::test {
+namespace {
+
+std::vector<std::string> words_of(const std::string& text) {
+    std::istringstream in(text);
+    return {std::istream_iterator<std::string>(in), {}};
+}
+
+GuestState state_named(const std::string& name) {
+    for (const auto state : {GuestState::running, GuestState::paused, GuestState::incoming,
+                             GuestState::absent, GuestState::unreachable}) {
+        if (name_of(state) == name) {
+            return state;
+        }
+    }
+    return GuestState::shut_off;
+}
+
+/// "remaining=10MiB dirty=1MiB/s ..." changes the sample; "source=running" the world.
+std::function<void(World&)> change_from(const std::vector<std::string>& words, std::size_t from) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (std::size_t i = from; i < words.size(); ++i) {
+        const auto equals = words[i].find('=');
+        REQUIRE_MESSAGE(equals != std::string::npos, words[i]);
+        pairs.emplace_back(words[i].substr(0, equals), words[i].substr(equals + 1));
+    }
+    return [pairs](World& world) {
+        for (const auto& [key, value] : pairs) {
+            if (key == "source") {
+                world.source = state_named(value);
+            } else if (key == "destination") {
+                world.destination = state_named(value);
+            } else if (key == "job") {
+                world.job = value == "yes"  ? std::optional(true)
+                            : value == "no" ? std::optional(false)
+                                            : std::nullopt;
+            } else if (key == "abort") {
+                world.abort_wanted = value == "yes";
+            } else if (key == "total") {
+                world.sample.memory_total = parse_bytes(value).value();
+            } else if (key == "remaining") {
+                world.sample.memory_remaining = parse_bytes(value).value();
+            } else if (key == "dirty") {
+                world.sample.dirty_rate = parse_rate(value).value();
+            } else if (key == "bandwidth") {
+                world.sample.bandwidth = parse_rate(value).value();
+            } else if (key == "iteration") {
+                world.sample.iteration = static_cast<std::uint32_t>(std::stoul(value));
+                world.sample.job = JobState::active;
+            } else if (key == "throttle") {
+                world.sample.throttle_percent = static_cast<unsigned>(std::stoul(value));
+            } else {
+                FAIL("unknown key " << key);
+            }
+        }
+    };
+}
+
+Event event_from(const std::vector<std::string>& words, std::size_t& used) {
+    const auto& name = words[1];
+    used = 2;
+    if (name == "created") {
+        return {DestinationCreated{}, Side::destination, {}};
+    }
+    if (name == "active") {
+        return {MigrationActive{}, Side::source, {}};
+    }
+    if (name == "iteration") {
+        used = 3;
+        return {
+            IterationStarted{static_cast<std::uint32_t>(std::stoul(words[2]))}, Side::source, {}};
+    }
+    if (name == "stop") {
+        return {GuestStopped{}, Side::source, {}};
+    }
+    if (name == "resume-source") {
+        return {GuestResumed{}, Side::source, {}};
+    }
+    if (name == "resume") {
+        return {GuestResumed{}, Side::destination, {}};
+    }
+    if (name == "returned") {
+        return {CallReturned{}, Side::source, {}};
+    }
+    if (name == "failed") {
+        return {
+            CallReturned{Error{ErrorKind::hypervisor, "libvirt's own words"}}, Side::source, {}};
+    }
+    if (name == "lost") {
+        return {ConnectionLost{}, Side::source, {}};
+    }
+    if (name == "interrupt") {
+        return {AbortRequested{true, "interrupted"}, Side::source, {}};
+    }
+    FAIL("unknown event " << name);
+    return {};
+}
+
+struct Script {
+    Plan plan;
+    std::string text;      ///< the first part of the file
+    std::string expected;  ///< the second
+};
+
+/// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...".
+Script load(const std::filesystem::path& path, Stage& stage) {
+    Script script;
+    script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
+    script.plan.guest.state = GuestState::running;
+    script.plan.guest.persistent = true;
+    script.plan.guest.memory = gibibytes(1);
+    script.plan.source.name = "host1";
+    script.plan.destination.host.name = "host2";
+    std::ifstream in(path);
+    std::string row;
+    bool in_script = true;
+    while (std::getline(in, row)) {
+        if (in_script && row == "----") {
+            in_script = false;
+            continue;
+        }
+        (in_script ? script.text : script.expected) += row + "\n";
+        const auto words = words_of(row);
+        if (!in_script || words.empty() || words[0] == "#") {
+            continue;
+        }
+        if (words[0] == "option") {
+            const auto equals = words[1].find('=');
+            REQUIRE(set_option(script.plan.request.options, words[1].substr(0, equals),
+                               words[1].substr(equals + 1)));
+        } else if (words[0] == "volume") {
+            script.plan.call.volumes.push_back({"vda", words[1], words[1], "raw", mebibytes(64)});
+        } else {
+            std::size_t used = 2;
+            const milliseconds time(std::stol(words[0]));
+            std::optional<Event> event;
+            if (words[1] != "set") {
+                event = event_from(words, used);
+            }
+            stage.events.at(time, event, change_from(words, used));
+        }
+    }
+    REQUIRE(validate(script.plan.request.options));
+    return script;
+}
+
+std::string play(const Script& script, Stage& stage) {
+    const auto record = run(script.plan, stage.edges);
+    REQUIRE(record);
+    std::string transcript;
+    for (const auto& entry : stage.world.transcript) {
+        transcript += entry + "\n";
+    }
+    transcript += fmt::format("outcome {}{}{}\n", name_of(record->outcome),
+                              record->reason.empty() ? "" : ": ", record->reason);
+    for (const auto& problem : record->problems) {
+        transcript += "problem: " + problem + "\n";
+    }
+    return transcript;
+}
+
+std::vector<std::filesystem::path> all_scripts() {
+    const auto folder = std::filesystem::path(__FILE__).parent_path() / "scripts";
+    std::vector<std::filesystem::path> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+        if (entry.path().extension() == ".replay") {
+            paths.push_back(entry.path());
+        }
+    }
+    std::ranges::sort(paths);
+    return paths;
+}
+
+}  // namespace
+
+TEST_CASE("scripts give their transcripts") {
+    const auto paths = all_scripts();
+    REQUIRE(paths.size() >= 8);
+    for (const auto& path : paths) {
+        CAPTURE(path.filename().string());
+        Stage stage;
+        const auto script = load(path, stage);
+        const auto transcript = play(script, stage);
+        if (std::getenv("VMIGRATE_UPDATE_REPLAY") != nullptr) {
+            std::ofstream(path) << script.text << "----\n" << transcript;
+            continue;
+        }
+        CHECK(transcript == script.expected);
+        CHECK(std::ranges::is_sorted(stage.status.percents));
+    }
+}
+
+TEST_CASE("whatever call fails, nobody is harmed and nothing is left") {
+    for (const auto& path : all_scripts()) {
+        Stage whole;
+        (void)play(load(path, whole), whole);
+        for (std::size_t failing = 1; failing <= whole.world.calls; ++failing) {
+            Stage stage;
+            const auto script = load(path, stage);
+            stage.world.failing_call = failing;
+            const auto record = run(script.plan, stage.edges);
+            CAPTURE(path.filename().string());
+            CAPTURE(failing);
+            CAPTURE(fmt::format("{}", fmt::join(stage.world.transcript, "\n")));
+            if (!record) {
+                CHECK(failing == 1);
+                CHECK(stage.world.calls == 1);
+                continue;
+            }
+            const bool runs_on_source = stage.world.source == GuestState::running;
+            const bool runs_on_destination = stage.world.destination == GuestState::running;
+            switch (record->outcome) {
+                case Outcome::moved:
+                case Outcome::moved_with_problems:
+                    CHECK(runs_on_destination);
+                    break;
+                case Outcome::failed_on_source:
+                    CHECK(runs_on_source);
+                    CHECK(!record->reason.empty());
+                    // What could not be taken back is named.
+                    if (!stage.world.volumes.empty() || stage.world.settings != "{}") {
+                        CHECK(!record->problems.empty());
+                    }
+                    break;
+                case Outcome::unknown:
+                    CHECK(!record->reason.empty());
+                    break;
+            }
+            CHECK(!(runs_on_source && runs_on_destination));
+        }
+    }
+}
+
+}  // namespace vmigrate::test
