@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// enter PID COMMAND [ARGUMENT...]: runs a command in the network, UTS, PID and mount namespaces of a
-// process, in the caller's working directory. What nsenter(1) does, and besides: a signal sent to
+// enter PID COMMAND [ARGUMENT...]: runs a command in the network, UTS, PID and mount namespaces of
+// a process, in the caller's working directory. What nsenter(1) does, and besides: a signal sent to
 // this process goes on to the command, the command dies with it, and its end is mirrored, so that
 // the caller can treat it as if it were the command.
 #include <fcntl.h>

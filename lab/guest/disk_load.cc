@@ -22,7 +22,8 @@ std::uint64_t* new_buffer() {
 
 }  // namespace
 
-DiskLoad::DiskLoad(SettingsStore& settings, Counters& counters, std::string name, int fd, int number)
+DiskLoad::DiskLoad(SettingsStore& settings, Counters& counters, std::string name, int fd,
+                   int number)
     : settings_(settings),
       counters_(counters),
       name_(std::move(name)),

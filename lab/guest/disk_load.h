@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One disk: a writer stamps random blocks at a rate, a verifier reads back what was written. Both go
-// past the page cache, which would hide a lost block.
+// One disk: a writer stamps random blocks at a rate, a verifier reads back what was written. Both
+// go past the page cache, which would hide a lost block.
 #pragma once
 
 #include <cstdint>

@@ -87,7 +87,8 @@ void MemoryLoad::reshape(const Settings& settings) {
         memory_ = nullptr;
         ledger_.reset();
     }
-    const std::uint64_t most = free_bytes() > kReserveBytes ? free_bytes() - kReserveBytes : 1 << 20;
+    const std::uint64_t most =
+        free_bytes() > kReserveBytes ? free_bytes() - kReserveBytes : 1 << 20;
     std::uint64_t size = settings.memory != 0 ? settings.memory : free_bytes() / 2;
     if (size > most) {
         std::printf("load: memory=%llu is more than the %llu bytes that are free, using these\n",
@@ -139,6 +140,21 @@ void MemoryLoad::write(std::size_t page, std::size_t change_words) {
     ledger_->set(page, {p[kSequenceWord], sum});
 }
 
+void MemoryLoad::set_back() {
+    std::size_t page = random_.below(pages_);
+    for (std::size_t i = 0; i < pages_ && kind(page) == Kind::kZero; ++i) {
+        page = (page + 1) % pages_;
+    }
+    std::uint64_t before[kWordsPerPage];
+    {
+        const std::lock_guard lock(ledger_->lock(page));
+        std::memcpy(before, words(page), kPageBytes);
+    }
+    write(page, 1);
+    const std::lock_guard lock(ledger_->lock(page));
+    std::memcpy(words(page), before, kPageBytes);
+}
+
 void MemoryLoad::verify(std::size_t page) {
     const std::lock_guard lock(ledger_->lock(page));
     verify_locked(page);
@@ -179,6 +195,7 @@ void MemoryLoad::verify_locked(std::size_t page) {
 
 void MemoryLoad::write_forever() {
     std::uint64_t seen = 0;
+    std::uint64_t damaged = 0;
     Settings settings;
     Pacer pacer;
     for (;;) {
@@ -190,6 +207,9 @@ void MemoryLoad::write_forever() {
                 reshape(settings);
                 counters_.ready = true;
                 pacer = Pacer();
+            }
+            for (; damaged < settings.damage; ++damaged) {
+                set_back();
             }
         }
         const std::uint64_t due = pacer.wait(settings.dirty_rate / kPageBytes);

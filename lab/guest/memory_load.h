@@ -32,6 +32,7 @@ class MemoryLoad {
     void reshape(const Settings& settings);
     void fill(std::size_t page, std::uint64_t sequence);
     void write(std::size_t page, std::size_t change_words);
+    void set_back();  // makes one page stale, as a migration that lost a write would
     void verify(std::size_t page);
     void verify_locked(std::size_t page);  // with the page's ledger lock held
 
@@ -41,8 +42,8 @@ class MemoryLoad {
     std::uint64_t* memory_ = nullptr;
     std::size_t pages_ = 0;
     std::unique_ptr<Ledger> ledger_;
-    Settings shares_;      // the settings the present memory was made for
-    Random random_{1};     // of the writer
+    Settings shares_;   // the settings the present memory was made for
+    Random random_{1};  // of the writer
 };
 
 }  // namespace vmigrate::lab

@@ -25,14 +25,14 @@ class Random {
     std::uint64_t state_;
 };
 
-// Turns a rate into work to do now. Lost time (a slow disk, a throttled vCPU) is made up for 50 ms at
-// most, so that a stall is not followed by a storm.
+// Turns a rate into work to do now. Lost time (a slow disk, a throttled vCPU) is made up for 50 ms
+// at most, so that a stall is not followed by a storm.
 class Pacer {
   public:
     using Clock = std::chrono::steady_clock;
 
-    // Sleeps until at least one unit is due at `rate` units per second (0: none), but 20 ms at most;
-    // returns how many are due.
+    // Sleeps until at least one unit is due at `rate` units per second (0: none), but 20 ms at
+    // most; returns how many are due.
     std::uint64_t wait(std::uint64_t rate) {
         const auto tick = std::chrono::milliseconds(2);
         const auto give_up = Clock::now() + std::chrono::milliseconds(20);

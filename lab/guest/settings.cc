@@ -23,6 +23,7 @@ constexpr Key kKeys[] = {
     {"hot-writes", &Settings::hot_writes, 100},
     {"zero", &Settings::zero, 100},
     {"random", &Settings::random, 100},
+    {"damage", &Settings::damage, 1000},
     {"verify-rate", &Settings::verify_rate, kAny},
     {"disk-rate", &Settings::disk_rate, kAny},
     {"disk-block", &Settings::disk_block, 1 << 20},
@@ -65,8 +66,8 @@ std::string set_one(Settings& settings, std::string_view word) {
         if (name != key.name) {
             continue;
         }
-        const auto value = equals == std::string_view::npos ? std::nullopt
-                                                            : parse_value(word.substr(equals + 1));
+        const auto value =
+            equals == std::string_view::npos ? std::nullopt : parse_value(word.substr(equals + 1));
         if (!value || *value > key.max) {
             return "bad value in \"" + std::string(word) + "\"";
         }

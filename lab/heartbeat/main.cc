@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The peer's program; "lab" runs it, its arguments are not for people:
 //   receive DIRECTORY | report LOG [--since NS] [--until NS] [--json] | after LOG REALTIME_NS
-//   set ADDRESS WORDS | hash -- NAME
+//   set ADDRESS WORDS | hash -- NAME | clock
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -27,9 +27,20 @@ int fail(const std::string& text) {
     return 1;
 }
 
-double ms(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
+double ms(std::uint64_t ns) {
+    return static_cast<double>(ns) / 1e6;
+}
 
-unsigned long long ull(std::uint64_t value) { return value; }
+unsigned long long ull(std::uint64_t value) {
+    return value;
+}
+
+std::uint64_t monotonic_ns() {
+    timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 void print_json(const Report& r) {
     std::printf(
@@ -71,11 +82,7 @@ int report(const Arguments& a) {
             json = true;
         }
     }
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-                        static_cast<std::uint64_t>(now.tv_nsec);
-    const Report result = evaluate(read_log(a[0]), since, until, now_ns);
+    const Report result = evaluate(read_log(a[0]), since, until, monotonic_ns());
     json ? print_json(result) : print_text(result);
     return 0;
 }
@@ -111,6 +118,10 @@ int main(int argc, char** argv) {
     }
     if (command == "hash" && rest.size() == 2) {
         std::printf("%016llx\n", ull(name_hash(rest[1])));
+        return 0;
+    }
+    if (command == "clock") {
+        std::printf("%llu\n", ull(monotonic_ns()));
         return 0;
     }
     return fail("heartbeat: bad arguments; it is for lab's own use");

@@ -8,9 +8,9 @@
 
 namespace vmigrate::lab {
 
-inline constexpr std::uint16_t kEchoPort = 7;         // guest: sends back what it gets
-inline constexpr std::uint16_t kControlPort = 9;      // guest: "ID KEY=VALUE ..." changes the workload
-inline constexpr std::uint16_t kHeartbeatPort = 7081;  // peer: takes heartbeats
+inline constexpr std::uint16_t kEchoPort = 7;     // guest: sends back what it gets
+inline constexpr std::uint16_t kControlPort = 9;  // guest: "ID KEY=VALUE ..." changes the workload
+inline constexpr std::uint16_t kHeartbeatPort = 7081;            // peer: takes heartbeats
 inline constexpr std::uint32_t kHeartbeatMagic = 0x56'4d'48'42;  // "VMHB"
 inline constexpr std::uint64_t kHeartbeatPeriodNs = 5'000'000;
 

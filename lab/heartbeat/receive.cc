@@ -113,10 +113,10 @@ std::string receive_forever(const std::string& directory) {
                           static_cast<unsigned long long>(beat.guest));
             log = logs.try_emplace(beat.guest, directory + name).first;
         }
-        log->second.append({monotonic, realtime, beat.boot, beat.sequence, beat.transactions,
-                            beat.dirtied_bytes, beat.disk_written_bytes, beat.memory_passes,
-                            beat.disk_passes, beat.errors},
-                           (beat.flags & kFlagReady) != 0);
+        log->second.append(
+            {monotonic, realtime, beat.boot, beat.sequence, beat.transactions, beat.dirtied_bytes,
+             beat.disk_written_bytes, beat.memory_passes, beat.disk_passes, beat.errors},
+            (beat.flags & kFlagReady) != 0);
     }
 }
 

@@ -47,7 +47,8 @@ double lowest_rate(const std::vector<Record>& records) {
         const std::uint64_t length = records[end].monotonic_ns - records[start].monotonic_ns;
         if (length >= kWindowNs && records[end].transactions >= records[start].transactions) {
             const auto done = records[end].transactions - records[start].transactions;
-            lowest = std::min(lowest, static_cast<double>(done) * 1e9 / static_cast<double>(length));
+            lowest =
+                std::min(lowest, static_cast<double>(done) * 1e9 / static_cast<double>(length));
         }
     }
     return lowest == std::numeric_limits<double>::infinity() ? 0 : lowest;

@@ -28,8 +28,8 @@ struct Report {
     std::uint64_t errors = 0;
 };
 
-// A gap that overlaps [since, until] counts in full. When nothing arrived after the last packet, the
-// gap counts until the smaller of `until` and `now`.
+// A gap that overlaps [since, until] counts in full. When nothing arrived after the last packet,
+// the gap counts until the smaller of `until` and `now`.
 Report evaluate(const std::vector<Record>& records, std::uint64_t since, std::uint64_t until,
                 std::uint64_t now);
 

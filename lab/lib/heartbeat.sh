@@ -29,6 +29,7 @@ Changes the workload of a running guest. Sizes and rates take K, M or G.
   disk-block=SIZE        size of a write                    (4K)
   disk-span=SIZE         part of the disk in use, 0: all    (64M)
   disk-verify-rate=SIZE  read back and checked per second   (2M)
+  damage=N               pages set back on purpose since the boot, to see that the verifier finds them
   transactions=N|max     units of CPU and memory work per second (200)
 
 Example: lab set db dirty-rate=100M hot=5
@@ -73,6 +74,15 @@ cmd_heartbeat() {
     "$(cat "$STATE/receiver")/heartbeat" report "$STATE/heartbeat/$(cat "$STATE/guests/$number/hash")" \
         ${arguments[@]+"${arguments[@]}"}
 }
+
+help_clock() {
+    cat <<'TEXT'
+Usage: lab clock
+Prints CLOCK_MONOTONIC in nanoseconds, for "lab heartbeat --since" and "--until".
+TEXT
+}
+
+cmd_clock() { "$(heartbeat_program)/heartbeat" clock; }
 
 help_warmup() {
     cat <<'TEXT'
