@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_orchestrator
+// LABELS: unit
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "orchestrator/measure_book.h"
+
+using namespace vmigrate;
+
+namespace {
+
+TimePoint mono(double ms) {
+    return TimePoint(microseconds(static_cast<std::int64_t>(ms * 1000)));
+}
+WallTime wall(double ms) {
+    return WallTime(microseconds(static_cast<std::int64_t>(ms * 1000)));
+}
+
+}  // namespace
+
+TEST_CASE("the blackout does not depend on the hosts' clocks or on one late event") {
+    // True times 1000 and 1040; source clock +5000, destination clock -3000; fastest delivery 0.5.
+    BlackoutMeter meter;
+    meter.saw(Side::source, {wall(5000 + 900), mono(900.5)});
+    meter.saw(Side::destination, {wall(950 - 3000), mono(950.5)});
+    meter.stopped({wall(5000 + 1000), mono(1300)});  // delivered 300 ms late
+    meter.resumed({wall(1040 - 3000), mono(1043)});
+    REQUIRE(meter.blackout());
+    CHECK(*meter.blackout() == milliseconds(40));
+}
+
+TEST_CASE("without stamps the arrival counts") {
+    BlackoutMeter meter;
+    meter.stopped({std::nullopt, mono(100)});
+    CHECK(!meter.blackout());
+    meter.resumed({wall(7), mono(150)});
+    CHECK(*meter.blackout() == milliseconds(50));
+}
+
+TEST_CASE("progress never goes back and is not over before the end") {
+    std::mt19937 random(7);
+    for (int round = 0; round < 100; ++round) {
+        ProgressMeter meter(mono(0), gibibytes(1), gibibytes(4));
+        unsigned last = 0;
+        for (int i = 0; i < 50; ++i) {
+            Sample sample;
+            sample.at = mono(i * 100.0);
+            sample.iteration = static_cast<std::uint32_t>(i / 20);
+            sample.memory_total = {random() % 2 * gibibytes(1).count};
+            sample.memory_remaining = {random() % (sample.memory_total.count + 1)};
+            sample.disk_total = {random() % 2 * gibibytes(4).count};
+            sample.disk_remaining = {random() % (sample.disk_total.count + 1)};
+            const auto shown = meter.update(i < 45 ? Phase::precopy : Phase::handover, sample);
+            CHECK(shown.percent >= last);
+            CHECK(shown.percent < 100);
+            last = shown.percent;
+        }
+        CHECK(meter.finished(Phase::ended, mono(9000)).percent == 100);
+    }
+}
+
+TEST_CASE("progress counts disks that are still to come") {
+    ProgressMeter meter(mono(0), gibibytes(1), gibibytes(3));
+    Sample sample;
+    sample.disk_total = gibibytes(3);
+    sample.disk_remaining = gibibytes(1);
+    CHECK(meter.update(Phase::precopy, sample).percent == 50);
+}
+
+TEST_CASE("measures: what never came is null") {
+    MeasureBook book;
+    const auto nothing = book.result(true);
+    CHECK(!nothing.total);
+    CHECK(!nothing.blackout);
+    CHECK(!nothing.memory_sent);
+    CHECK(!nothing.guest_speed);
+
+    book.called(mono(0));
+    book.active(mono(500));
+    Sample sample;
+    sample.at = mono(600);
+    sample.memory_sent = mebibytes(100);
+    sample.throttle_percent = 20;
+    book.sampled(sample);
+    sample.at = mono(1600);
+    sample.memory_sent = mebibytes(200);
+    sample.throttle_percent = 0;
+    book.sampled(sample);
+    book.stopped({std::nullopt, mono(2500)});
+    book.resumed({std::nullopt, mono(2530)});
+    const auto measures = book.result(true);
+    CHECK(*measures.setup == milliseconds(500));
+    CHECK(*measures.total == milliseconds(2530));
+    CHECK(*measures.blackout == milliseconds(30));
+    CHECK(*measures.throttled == seconds(1));
+    CHECK(measures.throttle_percent_max == 20);
+    CHECK(measures.bandwidth_mean->count == mebibytes(100).count);
+}
+
+TEST_CASE("guest speed compares vCPU time before and during") {
+    SpeedMeter meter;
+    const CpuUse zero;
+    meter.before(zero, mono(0), {milliseconds(1200), milliseconds(1000)}, mono(1000));
+    meter.during({milliseconds(1200), milliseconds(1000)}, mono(1000));
+    meter.during({milliseconds(3000), milliseconds(2000)}, mono(3000));
+    REQUIRE(meter.guest_speed());
+    CHECK(*meter.guest_speed() == doctest::Approx(0.5));
+    CHECK(*meter.process_beside_vcpus() == milliseconds(800));
+
+    SpeedMeter idle;
+    idle.before(zero, mono(0), zero, mono(1000));
+    idle.during(zero, mono(1000));
+    idle.during(zero, mono(3000));
+    CHECK(!idle.guest_speed());
+}

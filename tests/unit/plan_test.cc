@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_orchestrator
+// LABELS: unit
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "orchestrator/plan.h"
+#include "orchestrator/storage_plan.h"
+
+using namespace vmigrate;
+
+namespace {
+
+/// A guest and a destination with which everything is fine.
+struct Case {
+    Request request;
+    GuestFacts guest;
+    HostFacts source;
+    DestinationFacts destination;
+    ClearText clear_text = ClearText::allow;
+
+    Case() {
+        guest.ref = {"11111111-2222-3333-4444-555555555555", "web"};
+        guest.state = GuestState::running;
+        guest.persistent = true;
+        guest.memory = gibibytes(1);
+        guest.disks.push_back({.target = "vda",
+                               .type = "file",
+                               .source = "/pool/web.img",
+                               .format = "raw",
+                               .cache = "none",
+                               .capacity = gibibytes(10)});
+        source = {.name = "host1",
+                  .uuid = "a",
+                  .hypervisor = "QEMU",
+                  .arch = "x86_64",
+                  .libvirt_version = 9'000'000,
+                  .qemu_version = 7'002'022};
+        destination.host = source;
+        destination.host.name = "host2";
+        destination.host.uuid = "b";
+        destination.host.memory_total = gibibytes(8);
+        destination.host.memory_free = gibibytes(4);
+        destination.emulator_works = true;
+        destination.cpu = CpuFit::same;
+        destination.cpu_detail = "same model";
+        destination.disks.push_back({"vda", "/pool/web.img", DiskReach::shared, ""});
+    }
+
+    std::vector<std::string> failed() const {
+        std::vector<std::string> names;
+        for (const auto& check : preflight(request, guest, source, destination, clear_text)) {
+            if (check.verdict == Check::Verdict::failed) {
+                CHECK(!check.fix.empty());
+                CHECK(!check.finding.empty());
+                names.push_back(check.name);
+            }
+        }
+        return names;
+    }
+};
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a sound guest passes every check") {
+    CHECK(Case().failed().empty());
+}
+
+TEST_CASE("each fault fails its own check and no other") {
+    const auto with = [](auto change) {
+        Case c;
+        change(c);
+        return c.failed();
+    };
+    CHECK(with([](Case& c) { c.guest.state = GuestState::shut_off; }) == Names{"guest-state"});
+    CHECK(with([](Case& c) { c.request.offline = true; }) == Names{"guest-state"});
+    CHECK(with([](Case& c) { c.guest.job_active = true; }) == Names{"guest-idle"});
+    CHECK(with([](Case& c) { c.destination.host.uuid = "a"; }) == Names{"other-host"});
+    CHECK(with([](Case& c) { c.destination.host.hypervisor = "Xen"; }) == Names{"hypervisor-type"});
+    CHECK(with([](Case& c) { c.destination.host.qemu_version = 5'002'000; }) == Names{"version"});
+    CHECK(with([](Case& c) { c.destination.emulator_works = false; }) == Names{"emulator"});
+    CHECK(with([](Case& c) { c.destination.cpu = CpuFit::incompatible; }) == Names{"cpu"});
+    CHECK(with([](Case& c) { c.destination.host.memory_free = mebibytes(512); }) ==
+          Names{"destination-memory"});
+    CHECK(with([](Case& c) { c.destination.same_uuid = GuestState::running; }) ==
+          Names{"name-free"});
+    CHECK(with([](Case& c) { c.destination.same_name = GuestState::shut_off; }) ==
+          Names{"name-free"});
+    CHECK(with([](Case& c) { c.guest.host_devices = {"pci 0000:01:00.0"}; }) == Names{"devices"});
+    CHECK(with([](Case& c) { c.destination.disks[0].reach = DiskReach::occupied; }) ==
+          Names{"disk vda"});
+    CHECK(with([](Case& c) {
+              c.destination.nic_sources = {{"bridge br0", false}};
+          }) == Names{"network"});
+    CHECK(with([](Case& c) { c.clear_text = ClearText::refuse; }) == Names{"encryption"});
+    CHECK(with([](Case& c) { c.request.migrate_disks = {"vdb"}; }) == Names{"disk vdb"});
+}
+
+TEST_CASE("clear text is fine where nobody else listens, or under TLS") {
+    Case c;
+    c.clear_text = ClearText::refuse;
+    c.destination.stream_stays_local = true;
+    CHECK(c.failed().empty());
+    c.destination.stream_stays_local = false;
+    c.request.options.tls = true;
+    CHECK(c.failed().empty());
+    c.request.options.tls = false;
+    c.request.options.transport = Transport::tunnelled;
+    CHECK(c.failed() == Names{"encryption"});
+    c.destination.host.uri = "qemu+ssh://host2/system";
+    CHECK(c.failed().empty());
+}
+
+TEST_CASE("a disk that is missing is copied, unless told otherwise") {
+    Case c;
+    c.destination.disks[0].reach = DiskReach::missing;
+    auto storage = plan_storage(c.request, c.guest, c.destination);
+    REQUIRE(storage.volumes.size() == 1);
+    CHECK(storage.mode == StorageMode::copy);
+    CHECK(storage.volumes[0].make);
+    CHECK(storage.volumes[0].capacity == gibibytes(10));
+    CHECK(c.failed().empty());
+
+    c.request.options.storage = StorageMode::shared;
+    CHECK(c.failed() == Names{"disk vda"});
+    c.request.options.storage = StorageMode::automatic;
+    c.request.options.transport = Transport::tunnelled;
+    c.destination.host.uri = "qemu+tls://host2/system";
+    CHECK(c.failed() == Names{"disk vda"});
+}
+
+TEST_CASE("another volume is never written over without the word") {
+    Case c;
+    c.destination.disks[0].reach = DiskReach::occupied;
+    c.request.options.storage = StorageMode::copy;
+    CHECK(c.failed() == Names{"disk vda"});
+    c.request.unsafe = true;
+    const auto storage = plan_storage(c.request, c.guest, c.destination);
+    REQUIRE(storage.volumes.size() == 1);
+    CHECK(!storage.volumes[0].make);
+}
+
+TEST_CASE("the destination with most memory left is chosen, and the reason said") {
+    Case c;
+    auto small = c.destination;
+    small.host.name = "host3";
+    small.host.memory_free = gibibytes(2);
+    auto broken = c.destination;
+    broken.host.name = "host4";
+    broken.host.memory_free = gibibytes(7);
+    broken.cpu = CpuFit::incompatible;
+    const auto choice = choose_destination(c.request, c.guest, c.source,
+                                           {small, c.destination, broken}, ClearText::allow);
+    REQUIRE(choice);
+    CHECK(choice->index == 1);
+    CHECK(choice->reason.find("host2") != std::string::npos);
+
+    const auto none = choose_destination(c.request, c.guest, c.source, {broken}, ClearText::allow);
+    REQUIRE(!none);
+    CHECK(none.error().kind == ErrorKind::blocked);
+    CHECK(none.error().message.find("host4") != std::string::npos);
+}
+
+TEST_CASE("bandwidth: as asked, else a share of the slower link, else none; never made up") {
+    Case c;
+    Options options;
+    CHECK(choose_bandwidth(options, c.source, c.destination.host, {}).limit.count == 0);
+    c.source.link = BytesPerSecond{1'000'000'000};
+    c.destination.host.link = BytesPerSecond{500'000'000};
+    CHECK(choose_bandwidth(options, c.source, c.destination.host, {}).limit.count == 450'000'000);
+    const PairHistory history{3, BytesPerSecond{100'000'000}, std::nullopt};
+    const auto choice = choose_bandwidth(options, c.source, c.destination.host, history);
+    CHECK(choice.limit.count == 450'000'000);
+    CHECK(choice.expected.count == 100'000'000);
+    options.bandwidth = {7};
+    CHECK(choose_bandwidth(options, c.source, c.destination.host, history).limit.count == 7);
+}
+
+TEST_CASE(
+    "prediction: an idle guest takes one copy, a busy one takes more, a wild one never ends") {
+    Case c;
+    const Options options;
+    MemoryFacts memory;
+    memory.dirty_rate = BytesPerSecond{0};
+    memory.zero_share = 0.5;
+    const BytesPerSecond bandwidth{100 << 20};
+    const auto idle = predict(options, c.guest, memory, bandwidth, {});
+    CHECK(idle.converges);
+    CHECK(!idle.assumed);
+    CHECK(idle.memory_sent == mebibytes(512));
+
+    memory.dirty_rate = BytesPerSecond{60 << 20};
+    const auto busy = predict(options, c.guest, memory, bandwidth, {});
+    CHECK(busy.converges);
+    CHECK(busy.iterations > idle.iterations);
+    CHECK(busy.total > idle.total);
+    CHECK(busy.blackout <= options.blackout_ceiling);
+
+    memory.dirty_rate = BytesPerSecond{150 << 20};
+    const auto wild = predict(options, c.guest, memory, bandwidth, {});
+    CHECK(!wild.converges);
+    CHECK(wild.bandwidth_needed > bandwidth);
+    CHECK(wild.ceiling_needed > options.blackout_ceiling);
+    // What it asks for is enough, and not much less would be.
+    CHECK(predict(options, c.guest, memory, wild.bandwidth_needed, {}).converges);
+    CHECK(!predict(options, c.guest, memory, {wild.bandwidth_needed.count - 1}, {}).converges);
+    auto wider = options;
+    wider.blackout_ceiling = wild.ceiling_needed;
+    CHECK(predict(wider, c.guest, memory, bandwidth, {}).converges);
+
+    memory.dirty_rate = std::nullopt;
+    CHECK(predict(options, c.guest, memory, bandwidth, {}).assumed);
+}
+
+TEST_CASE("a plan that will not converge says so, unless something makes it") {
+    Case c;
+    MemoryFacts memory;
+    memory.dirty_rate = BytesPerSecond{150 << 20};
+    c.request.options.bandwidth = {100 << 20};
+    const auto plan = [&] {
+        return make_plan(c.request, c.guest, c.source, c.destination, memory, {}, c.clear_text);
+    };
+    CHECK(plan().prediction.converges);
+    CHECK(plan().call.auto_converge);
+    c.request.options.auto_converge = AutoSwitch::off;
+    CHECK(!plan().prediction.converges);
+    c.request.options.timeout_action = TimeoutAction::force;
+    CHECK(plan().prediction.converges);
+    c.request.options.timeout_action = TimeoutAction::abort;
+    c.request.options.postcopy = true;
+    CHECK(plan().prediction.converges);
+    CHECK(plan().call.postcopy);
+}
+
+TEST_CASE("a transient guest stays transient") {
+    Case c;
+    c.guest.persistent = false;
+    const auto plan = make_plan(c.request, c.guest, c.source, c.destination, {}, {}, c.clear_text);
+    CHECK(!plan.call.persist_destination);
+    CHECK(!plan.call.undefine_source);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_orchestrator
+// LABELS: unit
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "orchestrator/policy_live.h"
+
+using namespace vmigrate;
+
+namespace {
+
+Sample at(std::uint32_t iteration, Bytes remaining, BytesPerSecond bandwidth = {100 << 20}) {
+    Sample sample;
+    sample.job = JobState::active;
+    sample.iteration = iteration;
+    sample.memory_total = gibibytes(1);
+    sample.memory_remaining = remaining;
+    sample.bandwidth = bandwidth;
+    return sample;
+}
+
+}  // namespace
+
+TEST_CASE("a guest that converges is left alone") {
+    LivePolicy policy({}, {});
+    CHECK(std::holds_alternative<KeepGoing>(policy.at_iteration(at(0, gibibytes(1)))));
+    for (std::uint32_t i = 1; i < 8; ++i) {
+        const auto decision = policy.at_iteration(at(i, mebibytes(512U >> i)));
+        CHECK(std::holds_alternative<KeepGoing>(decision));
+    }
+    CHECK(policy.limit() == milliseconds(300));
+}
+
+TEST_CASE("random courses: the limit only rises and never passes the ceiling less the reserve") {
+    std::mt19937 random(1);
+    for (int round = 0; round < 200; ++round) {
+        Options options;
+        options.max_iterations = 2 + random() % 40;
+        LivePolicy policy(options, {});
+        const auto most = options.blackout_ceiling - options.switchover_reserve;
+        auto limit = policy.limit();
+        for (std::uint32_t i = 0; i < 60; ++i) {
+            const auto decision = policy.at_iteration(
+                at(i, {random() % gibibytes(1).count}, {1 + random() % (200U << 20U)}));
+            CHECK(policy.limit() >= limit);
+            CHECK(policy.limit() <= most);
+            limit = policy.limit();
+            if (std::holds_alternative<GiveUp>(decision)) {
+                CHECK(i >= options.max_iterations);
+                break;
+            }
+            CHECK(!std::holds_alternative<ForceSwitchover>(decision));
+            CHECK(!std::holds_alternative<StartPostcopy>(decision));
+        }
+    }
+}
+
+TEST_CASE("after max-iterations what fits under the ceiling is let go") {
+    Options options;
+    options.max_iterations = 3;
+    options.early_exit_percent = 0;
+    LivePolicy policy(options, {});
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        (void)policy.at_iteration(at(i, mebibytes(70)));
+    }
+    const auto decision = policy.at_iteration(at(3, mebibytes(70)));
+    REQUIRE(std::holds_alternative<SetDowntimeLimit>(decision));
+    CHECK(std::get<SetDowntimeLimit>(decision).limit == milliseconds(950));
+}
+
+TEST_CASE("the last resort is what the options say, and is taken once") {
+    const auto resort = [](TimeoutAction action) {
+        Options options;
+        options.timeout = seconds(10);
+        options.timeout_action = action;
+        options.postcopy = true;
+        LivePolicy policy(options, {100 << 20});
+        const auto sample = at(1, gibibytes(1));
+        CHECK(std::holds_alternative<KeepGoing>(policy.at_tick(sample, seconds(9))));
+        auto decision = policy.at_tick(sample, seconds(10));
+        CHECK(std::holds_alternative<KeepGoing>(policy.at_tick(sample, seconds(20))));
+        return decision;
+    };
+    CHECK(std::holds_alternative<GiveUp>(resort(TimeoutAction::abort)));
+    CHECK(std::holds_alternative<StartPostcopy>(resort(TimeoutAction::postcopy)));
+    const auto forced = resort(TimeoutAction::force);
+    REQUIRE(std::holds_alternative<ForceSwitchover>(forced));
+    CHECK(std::get<ForceSwitchover>(forced).predicted >= seconds(10));
+    CHECK(std::get<ForceSwitchover>(forced).limit >= std::get<ForceSwitchover>(forced).predicted);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_orchestrator
+// LABELS: unit
+#include <doctest/doctest.h>
+
+#include "fakes.h"
+
+using namespace vmigrate;
+using namespace vmigrate::test;
+
+namespace {
+
+Unfinished died_in(Phase phase) {
+    Unfinished unfinished;
+    unfinished.id = 1;
+    unfinished.phase = phase;
+    unfinished.originals = R"({"saved":true})";
+    unfinished.volumes.push_back({"vda", "/pool/a.img", "/pool/a.img", "raw", mebibytes(64)});
+    return unfinished;
+}
+
+bool did(const Stage& stage, std::string_view what) {
+    return std::ranges::any_of(stage.world.transcript, [&](const std::string& line) {
+        return line.find(what) != std::string::npos;
+    });
+}
+
+}  // namespace
+
+TEST_CASE("the source runs it: everything is taken back") {
+    Stage stage;
+    stage.world.settings = "changed";
+    stage.world.volumes = {"/pool/a.img"};
+    const auto record = recover(died_in(Phase::precopy), {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::failed_on_source);
+    CHECK(record->problems.empty());
+    CHECK(stage.world.volumes.empty());
+    CHECK(stage.world.settings == R"({"saved":true})");
+    CHECK(did(stage, "network rollback"));
+}
+
+TEST_CASE("the destination runs it: finished forward, nothing is removed") {
+    Stage stage;
+    stage.world.source = GuestState::absent;
+    stage.world.destination = GuestState::running;
+    stage.world.volumes = {"/pool/a.img"};
+    const auto record = recover(died_in(Phase::handover), {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::moved);
+    CHECK(stage.world.volumes.size() == 1);
+    CHECK(did(stage, "network commit"));
+    CHECK(!did(stage, "network rollback"));
+}
+
+TEST_CASE("libvirt still carries it on: waited for, or cancelled on request") {
+    Stage waiting;
+    waiting.world.job = true;
+    waiting.events.at(seconds(3), std::nullopt, [](World& world) {
+        world.source = GuestState::absent;
+        world.destination = GuestState::running;
+        world.job = false;
+    });
+    const auto waited = recover(died_in(Phase::precopy), {}, waiting.edges);
+    REQUIRE(waited);
+    CHECK(waited->outcome == Outcome::moved);
+    CHECK(!did(waiting, "abort"));
+
+    Stage cancelling;
+    cancelling.world.job = true;
+    const auto cancelled =
+        recover(died_in(Phase::precopy), {.abort_running = true}, cancelling.edges);
+    REQUIRE(cancelled);
+    CHECK(cancelled->outcome == Outcome::failed_on_source);
+    CHECK(did(cancelling, "abort"));
+}
+
+TEST_CASE("a migration that never ends is cancelled when patience is over") {
+    Stage stage;
+    stage.world.job = true;
+    const auto record = recover(died_in(Phase::precopy), {.patience = seconds(60)}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::failed_on_source);
+    CHECK(stage.world.clock.elapsed() >= seconds(60));
+    CHECK(stage.world.clock.elapsed() < seconds(63));
+}
+
+TEST_CASE("nobody answers: nothing is done") {
+    Stage stage;
+    stage.world.source = GuestState::unreachable;
+    stage.world.destination = GuestState::unreachable;
+    stage.world.job = std::nullopt;
+    stage.world.volumes = {"/pool/a.img"};
+    const auto record = recover(died_in(Phase::precopy), {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::unknown);
+    CHECK(stage.world.volumes.size() == 1);
+    CHECK(!did(stage, "network"));
+    CHECK(!did(stage, "restore"));
+    CHECK(!did(stage, "abort"));
+}
