@@ -18,7 +18,9 @@ lab_paths() {
 
 netns() { printf 'vml-%s-%s' "$LAB_NAME" "$1"; }
 
-need_lab() { [ -f "$STATE/up" ] || die "lab \"$LAB_NAME\" is not up; try: lab --name $LAB_NAME up"; }
+need_lab() {
+    [ -f "$STATE/up" ] || die "lab \"$LAB_NAME\" is not up; try: lab --name $LAB_NAME up"
+}
 
 # "host1 host2 ..." of this lab
 lab_hosts() { cat "$STATE/hosts"; }
@@ -73,6 +75,13 @@ wait_for() {
     done
 }
 
+# Waits for background jobs; fails if one of them failed.
+wait_all() {
+    local pid failed=0
+    for pid; do wait "$pid" || failed=1; done
+    return "$failed"
+}
+
 xml_escape() {
     local s=$1
     s=${s//&/\&amp;}
@@ -93,7 +102,7 @@ lock_dir() {
 build_cached() {
     local name=$1 flags=$2 hash out
     shift 2
-    hash=$({ printf '%s\n' "$name $flags"; g++ -dumpfullversion; cat "$@"; } | sha256sum | cut -c1-16)
+    hash=$({ echo "$name $flags"; g++ -dumpfullversion; cat "$@"; } | sha256sum | cut -c1-16)
     out=$CACHE_DIR/lab/$hash
     if [ ! -x "$out/$name" ]; then
         mkdir -p "$out"

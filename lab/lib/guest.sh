@@ -27,8 +27,8 @@ TEXT
 }
 
 cmd_guest() {
-    local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' start=run define=1 vnc='' remove=''
-    local disks=() options=1
+    local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' disks=()
+    local start=run define=1 vnc='' remove='' options=1
     while [ $# -gt 0 ]; do
         if [ "$options" ]; then
             case $1 in
@@ -64,7 +64,8 @@ cmd_guest() {
     [[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || usage_error "bad memory size \"$memory\"; e.g. 256M or 2G"
     [[ $vcpus =~ ^[1-9][0-9]?$ ]] || usage_error "bad number of vCPUs \"$vcpus\""
     [ "$define" ] || [ "$start" ] || usage_error "--transient and --no-start exclude each other"
-    [[ $workload =~ ^[A-Za-z0-9=%\ -]*$ ]] || usage_error "bad workload \"$workload\"; see lab set --help"
+    [[ $workload =~ ^[A-Za-z0-9=%\ -]*$ ]] ||
+        usage_error "bad workload \"$workload\"; see lab set --help"
     if guest_number "$name" >/dev/null; then die "guest \"$name\" exists already"; fi
     make_guest
 }
@@ -149,20 +150,27 @@ make_disks() {
     for spec in ${disks[@]+"${disks[@]}"}; do
         IFS=: read -r size pool format <<<"$spec"
         pool=${pool:-shared} format=${format:-raw}
-        [[ $size =~ ^[1-9][0-9]*[KMG]?$ ]] || usage_error "bad disk size \"$size\"; e.g. 512M or 1G"
-        [[ $pool =~ ^(shared|local)$ ]] || usage_error "unknown pool \"$pool\" (shared or local)"
-        [[ $format =~ ^(raw|qcow2)$ ]] || usage_error "unknown disk format \"$format\" (raw or qcow2)"
+        [[ $size =~ ^[1-9][0-9]*[KMG]?$ ]] ||
+            usage_error "bad disk size \"$size\"; e.g. 512M or 1G"
+        [[ $pool =~ ^(shared|local)$ ]] ||
+            usage_error "unknown pool \"$pool\" (shared or local)"
+        [[ $format =~ ^(raw|qcow2)$ ]] ||
+            usage_error "unknown disk format \"$format\" (raw or qcow2)"
         letter=$(printf %b "\\$(printf %03o $((97 + i)))")
         volume=guest-$number-vd$letter.$format
-        virsh_on "$host" vol-create-as "$pool" "$volume" "$size" --allocation 0 --format "$format" >/dev/null
+        virsh_on "$host" vol-create-as "$pool" "$volume" "$size" --allocation 0 \
+            --format "$format" >/dev/null
         echo "$pool $volume $format vd$letter" >>"$dir/disks"
         i=$((i + 1))
     done
 }
 
 domain_xml() {
-    local pool volume format target mac
+    local pool volume format target mac word options listen
     mac=$(printf '52:54:00:81:00:%02x' "$number")
+    options="$KERNEL_OPTIONS load.address=$(guest_address "$number")"
+    options+=" load.peer=${NETWORK_PREFIX[guest]}.1 load.guest=$(cat "$dir/hash")"
+    for word in $workload; do options+=" load.$word"; done
     # pc boots a little faster than q35 under emulation; qemu64 is the same on every host
     cat <<EOT
 <domain type='$([ "$accel" = kvm ] && echo kvm || echo qemu)'>
@@ -174,7 +182,7 @@ domain_xml() {
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>$(xml_escape "$image/vmlinuz")</kernel>
     <initrd>$(xml_escape "$image/initramfs")</initrd>
-    <cmdline>$KERNEL_OPTIONS load.address=$(guest_address "$number") load.peer=${NETWORK_PREFIX[guest]}.1 load.guest=$(cat "$dir/hash")$(printf ' load.%s' $workload | sed 's/ load\.$//')</cmdline>
+    <cmdline>$options</cmdline>
   </os>
   <features><acpi/><apic/></features>
   $([ "$accel" = kvm ] && echo "<cpu mode='host-passthrough' migratable='on'/>" ||
@@ -207,7 +215,8 @@ EOT
     <memballoon model='virtio'/>
 EOT
     if [ "$vnc" ]; then
-        echo "    <graphics type='vnc' autoport='yes' listen='$(run_in "$host" awk -v h="$host" '$2 == h {print $1}' /etc/hosts)'/>"
+        listen=$(awk -v host="$host" '$2 == host {print $1}' "$STATE/etc-hosts")
+        echo "    <graphics type='vnc' autoport='yes' listen='$listen'/>"
         echo "    <video><model type='vga'/></video>"
     fi
     cat <<EOT
@@ -244,7 +253,7 @@ remove_guest_number() {
     local dir=$STATE/guests/$1 uuid host pool volume
     uuid=$(cat "$dir/uuid" 2>/dev/null || true)
     for host in $(lab_hosts); do
-        if [ -n "$uuid" ] && libvirtd_answers "$host" && virsh_on "$host" domname "$uuid" >/dev/null 2>&1; then
+        if [ -n "$uuid" ] && virsh_on "$host" domname "$uuid" >/dev/null 2>&1; then
             virsh_on "$host" destroy "$uuid" >/dev/null 2>&1 || true
             virsh_on "$host" undefine "$uuid" --managed-save >/dev/null 2>&1 || true
         fi
@@ -253,7 +262,8 @@ remove_guest_number() {
             rm -f "$STATE/$host/local/$volume"
         done < <(cat "$dir/disks" 2>/dev/null)
         for pool in shared local; do
-            if [ -s "$dir/disks" ]; then virsh_on "$host" pool-refresh "$pool" >/dev/null 2>&1 || true; fi
+            [ ! -s "$dir/disks" ] ||
+                virsh_on "$host" pool-refresh "$pool" >/dev/null 2>&1 || true
         done
         rm -f "$STATE/$host/log/guest-$1.console"
     done

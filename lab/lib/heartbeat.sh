@@ -22,14 +22,16 @@ Changes the workload of a running guest. Sizes and rates take K, M or G.
   memory=SIZE            working memory (0: half of what is free)
   dirty-rate=SIZE        page writes per second             (default 8M)
   change=BYTES           how much of a page a write changes (256)
-  hot=%  hot-writes=%    share of the memory that is the hot set, and of the writes that go there (10, 90)
-  zero=%  random=%       shares of pages: all zero, incompressible; the rest is like a table's rows (20, 20)
+  hot=%                  share of the memory that is the hot set   (10)
+  hot-writes=%           share of the writes that go there         (90)
+  zero=%  random=%       shares of pages that are zero, or do not compress; the rest is like
+                         the rows of a table                       (20, 20)
   verify-rate=SIZE       memory checked per second          (32M)
   disk-rate=SIZE         written to each disk per second    (1M)
   disk-block=SIZE        size of a write                    (4K)
   disk-span=SIZE         part of the disk in use, 0: all    (64M)
   disk-verify-rate=SIZE  read back and checked per second   (2M)
-  damage=N               pages set back on purpose since the boot, to see that the verifier finds them
+  damage=N               pages set back on purpose since the boot, for the verifier to find
   transactions=N|max     units of CPU and memory work per second (200)
 
 Example: lab set db dirty-rate=100M hot=5
@@ -48,9 +50,9 @@ cmd_set() {
 help_heartbeat() {
     cat <<'TEXT'
 Usage: lab heartbeat GUEST [--since NS] [--until NS] [--json]
-Says what the guest's heartbeats (one per 5 ms, stamped by the receiver) tell: the longest gap, lost and
-duplicated ones, transactions per second, what the verifier found. NS is a time of CLOCK_MONOTONIC in
-nanoseconds. A gap that overlaps the time counts in full; one that is still open counts until now.
+Says what the guest's heartbeats (one per 5 ms, stamped by the receiver) tell: the longest gap, lost
+and duplicated ones, transactions per second, what the verifier found. NS is a time of "lab clock".
+A gap that overlaps the time counts in full; one that is still open counts until now.
 TEXT
 }
 
@@ -69,9 +71,10 @@ cmd_heartbeat() {
     done
     [ -n "$name" ] || usage_error "heartbeat needs a GUEST; see lab heartbeat --help"
     need_lab
-    local number
+    local number hash
     number=$(need_guest "$name")
-    "$(cat "$STATE/receiver")/heartbeat" report "$STATE/heartbeat/$(cat "$STATE/guests/$number/hash")" \
+    hash=$(cat "$STATE/guests/$number/hash")
+    "$(cat "$STATE/receiver")/heartbeat" report "$STATE/heartbeat/$hash" \
         ${arguments[@]+"${arguments[@]}"}
 }
 
@@ -114,7 +117,7 @@ cmd_warmup() {
 # Resumes a guest and prints the milliseconds from QEMU's RESUME event to the next heartbeat.
 resume_and_time() {
     local events=$STATE/warmup.$$ watcher
-    run_in "$1" virsh -c qemu:///system qemu-monitor-event "$2" --event RESUME --timeout 10 >"$events" &
+    virsh_on "$1" qemu-monitor-event "$2" --event RESUME --timeout 10 >"$events" &
     watcher=$!
     sleep 0.5
     virsh_on "$1" resume "$2" >/dev/null

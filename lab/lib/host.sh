@@ -5,8 +5,9 @@
 help_up() {
     cat <<'TEXT'
 Usage: lab up [N]
-Makes N libvirt hosts (default 2), an admin namespace, where vmigrate runs, and a peer in the guests'
-network, which receives their heartbeats. First clears what an earlier lab of this name left.
+Makes N libvirt hosts (default 2), an admin namespace, where vmigrate runs, and a peer in the
+guests' network, which receives their heartbeats. First clears what an earlier lab of this name
+left.
 
 Example: lab --name mine up 3
 TEXT
@@ -25,10 +26,14 @@ cmd_up() {
     [ -O "$LAB_BASE" ] || die "$LAB_BASE belongs to someone else; set VMIGRATE_LAB_BASE"
     lock_dir "$LAB_BASE"
     clear_lab
-    trap 'say "lab: interrupted, cleaning up"; trap - INT TERM HUP EXIT; clear_lab; exit 130' INT TERM HUP
+    trap 'trap - INT TERM HUP EXIT; say "lab: interrupted, cleaning up"; clear_lab; exit 130' \
+        INT TERM HUP
     trap 'clear_lab' EXIT
 
     mkdir -m 0700 "$STATE"
+    dd if=/dev/zero of="$STATE/direct" bs=4096 count=1 oflag=direct status=none 2>/dev/null ||
+        die "the file system of $LAB_BASE does not know O_DIRECT; set VMIGRATE_LAB_BASE"
+    rm "$STATE/direct"
     echo "$enter" >"$STATE/tools"
     echo "$receiver" >"$STATE/receiver"
     for ((i = 1; i <= count; i++)); do printf 'host%d ' "$i"; done | sed 's/ $//' >"$STATE/hosts"
@@ -48,8 +53,12 @@ cmd_up() {
         wait_for 20 libvirtd_answers "$node" ||
             die "libvirtd of $node does not answer: $(tail -n 3 "$STATE/$node/log/libvirtd.log")"
     done
-    for node in $(lab_hosts); do make_pools "$node" & done
-    wait
+    local pids=()
+    for node in $(lab_hosts); do
+        make_pools "$node" &
+        pids+=($!)
+    done
+    wait_all "${pids[@]}" || die "cannot make the storage pools"
     touch "$STATE/up"
     trap - INT TERM HUP EXIT
     say "lab \"$LAB_NAME\" is up: $(lab_hosts)"
@@ -75,27 +84,31 @@ make_authority() {
     mkdir "$STATE/pki"
     {
         openssl ecparam -name prime256v1 -genkey -noout -out "$STATE/pki/ca-key.pem"
-        openssl req -x509 -new -key "$STATE/pki/ca-key.pem" -days 365 -subj "/CN=vmigrate lab $LAB_NAME" \
-            -addext keyUsage=critical,keyCertSign -out "$STATE/pki/ca-cert.pem"
-    } 2>"$STATE/pki/log" || die "cannot make the certificate authority: $(tail -n 1 "$STATE/pki/log")"
+        openssl req -x509 -new -key "$STATE/pki/ca-key.pem" -days 365 \
+            -subj "/CN=vmigrate lab $LAB_NAME" -addext keyUsage=critical,keyCertSign \
+            -out "$STATE/pki/ca-cert.pem"
+    } 2>"$STATE/pki/log" ||
+        die "cannot make the certificate authority: $(tail -n 1 "$STATE/pki/log")"
 }
 
 # One certificate serves as server and client: the source of a migration is QEMU's TLS client.
 make_certificate() {
-    local node=$1 i=$2 dir=$3
+    local node=$1 i=$2 dir=$3 mgmt mig
+    mgmt=${NETWORK_PREFIX[mgmt]}.$((10 + i)) mig=${NETWORK_PREFIX[mig]}.$((10 + i))
     mkdir -p "$dir"
     cat >"$dir/ext" <<EOT
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,digitalSignature
 extendedKeyUsage=serverAuth,clientAuth
-subjectAltName=DNS:$node,DNS:$node-mig,IP:${NETWORK_PREFIX[mgmt]}.$((10 + i)),IP:${NETWORK_PREFIX[mig]}.$((10 + i))
+subjectAltName=DNS:$node,DNS:$node-mig,IP:$mgmt,IP:$mig
 EOT
     {
         openssl ecparam -name prime256v1 -genkey -noout -out "$dir/server-key.pem"
         openssl req -new -key "$dir/server-key.pem" -subj "/CN=$node" |
             openssl x509 -req -CA "$STATE/pki/ca-cert.pem" -CAkey "$STATE/pki/ca-key.pem" \
                 -set_serial "$((i + 1))" -days 365 -extfile "$dir/ext" -out "$dir/server-cert.pem"
-    } 2>"$STATE/pki/log" || die "cannot make the certificate of $node: $(tail -n 1 "$STATE/pki/log")"
+    } 2>"$STATE/pki/log" ||
+        die "cannot make the certificate of $node: $(tail -n 1 "$STATE/pki/log")"
     cp "$STATE/pki/ca-cert.pem" "$dir/ca-cert.pem"
     ln -s server-cert.pem "$dir/client-cert.pem"
     ln -s server-key.pem "$dir/client-key.pem"
@@ -104,7 +117,8 @@ EOT
 
 # Folders and configuration of a host: make_host NODE NUMBER
 make_host() {
-    local dir=$STATE/$1 mgmt=${NETWORK_PREFIX[mgmt]}.$((10 + $2)) mig=${NETWORK_PREFIX[mig]}.$((10 + $2))
+    local dir=$STATE/$1 mgmt mig
+    mgmt=${NETWORK_PREFIX[mgmt]}.$((10 + $2)) mig=${NETWORK_PREFIX[mig]}.$((10 + $2))
     mkdir "$dir" "$dir/etc" "$dir/run" "$dir/lib" "$dir/log" "$dir/cache" "$dir/local"
     make_certificate "$1" "$2" "$dir/etc/pki"
     cat >"$dir/etc/libvirtd.conf" <<EOT
@@ -192,8 +206,8 @@ EOT
 help_down() {
     cat <<'TEXT'
 Usage: lab down
-Ends all processes of the lab and removes its namespaces, disks and logs. Does nothing if there is no
-such lab.
+Ends all processes of the lab and removes its namespaces, disks and logs. Does nothing if there
+is no such lab.
 TEXT
 }
 
@@ -225,18 +239,19 @@ cmd_status() {
         echo "$node: libvirtd $state, QEMU processes use $(qemu_memory_mib "$node") MiB"
         if [ "$state" = up ]; then run_in "$node" virsh -q list --all; fi
     done
-    echo "machine: $(awk '/^MemAvailable/{print int($2 / 1024)}' /proc/meminfo) MiB of memory available"
+    awk '/^MemAvailable/ {printf "machine: %d MiB of memory available\n", $2 / 1024}' /proc/meminfo
 }
 
 qemu_memory_mib() {
-    run_in "$1" ps -C qemu-system-x86_64,qemu-system-x86 -o rss= | awk '{s += $1} END {print int(s / 1024)}'
+    run_in "$1" ps -C qemu-system-x86_64,qemu-system-x86 -o rss= |
+        awk '{s += $1} END {print int(s / 1024)}'
 }
 
 help_exec() {
     cat <<'TEXT'
 Usage: lab exec HOST COMMAND [ARGUMENT...]
-Runs a command on a host (host1, ...), on "admin" or on "peer". Working directory, standard input and
-output and the exit code are the caller's; signals are passed on. VMIGRATE_CONFIG is set.
+Runs a command on a host (host1, ...), on "admin" or on "peer". Working directory, standard
+input and output and the exit code are the caller's; signals are passed on. VMIGRATE_CONFIG is set.
 
 Example: lab exec host1 virsh list
 TEXT
@@ -280,7 +295,8 @@ cmd_start_libvirtd() {
     need_lab
     need_host "$1"
     if libvirtd_answers "$1"; then die "libvirtd of $1 already runs"; fi
-    run_in "$1" libvirtd -d -l -p /run/libvirt/libvirtd.pid </dev/null >/dev/null 2>"$STATE/$1/start.log" ||
+    run_in "$1" libvirtd -d -l -p /run/libvirt/libvirtd.pid \
+        </dev/null >/dev/null 2>"$STATE/$1/start.log" ||
         die "libvirtd of $1 does not start: $(tail -n 1 "$STATE/$1/start.log")"
     wait_for 20 libvirtd_answers "$1" || die "libvirtd of $1 does not answer"
 }

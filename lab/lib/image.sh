@@ -9,22 +9,23 @@ KERNEL_OPTIONS="console=ttyS0 quiet nokaslr mitigations=off cryptomgr.notests=1 
 # Prints "kvm" or "tcg". A device node proves nothing (it may answer and yet run no kernel), so the
 # guest's kernel is booted once; the verdict holds until the machine boots again.
 acceleration() {
-    local image=$1 verdict file
+    local image=$1 verdict file boot
     file=$CACHE_DIR/acceleration
-    verdict=$(awk -v boot="$(cat /proc/sys/kernel/random/boot_id)" '$1 == boot {print $2}' "$file" 2>/dev/null || true)
+    boot=$(cat /proc/sys/kernel/random/boot_id)
+    verdict=$(awk -v boot="$boot" '$1 == boot {print $2}' "$file" 2>/dev/null || true)
     if [ -z "$verdict" ]; then
         verdict=tcg
         if [ -c /dev/kvm ]; then
             say "finding out whether KVM really boots a guest (10 s at most, once per boot) ..."
-            if timeout -k 1 10 "$STOCK_EMULATOR" -machine pc,accel=kvm -cpu host -m 128 -nodefaults \
-                -display none -serial stdio -no-reboot -kernel "$image/vmlinuz" \
+            if timeout -k 1 10 "$STOCK_EMULATOR" -machine pc,accel=kvm -cpu host -m 128 \
+                -nodefaults -display none -serial stdio -no-reboot -kernel "$image/vmlinuz" \
                 -initrd "$image/initramfs" -append "$KERNEL_OPTIONS load.probe=1" \
                 </dev/null 2>/dev/null | grep -q 'load: booted'; then
                 verdict=kvm
             fi
         fi
         mkdir -p "$CACHE_DIR"
-        echo "$(cat /proc/sys/kernel/random/boot_id) $verdict" >"$file"
+        echo "$boot $verdict" >"$file"
     fi
     printf '%s' "$verdict"
 }

@@ -76,7 +76,8 @@ network_down() {
         pids=$(ip netns pids "$ns" 2>/dev/null || true)
         # shellcheck disable=SC2086
         [ -z "$pids" ] || kill -9 $pids 2>/dev/null || true
-        wait_for 10 namespace_is_empty "$ns" || die "processes in $ns do not end: $(ip netns pids "$ns" | xargs)"
+        wait_for 10 namespace_is_empty "$ns" ||
+            die "processes in $ns do not end: $(ip netns pids "$ns" | xargs)"
         ip netns del "$ns" 2>/dev/null || true
     done
 }
@@ -88,7 +89,8 @@ set_link() {
     [ $# -eq 3 ] || usage_error "needs HOST and NETWORK; see lab cut --help"
     local state=$1 node=$2 network=$3
     need_host "$node"
-    [ -n "${NETWORK_PREFIX[$network]-}" ] || usage_error "unknown network \"$network\" (mgmt, mig or guest)"
+    [ -n "${NETWORK_PREFIX[$network]-}" ] ||
+        usage_error "unknown network \"$network\" (mgmt, mig or guest)"
     ip -n "$(netns fabric)" link set "$node-$network" "$state"
 }
 

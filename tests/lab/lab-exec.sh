@@ -31,4 +31,5 @@ pid=$!
 eventually 5 eval 'lab exec host1 pgrep -f "sleep 4711" >/dev/null'
 kill -9 "$pid"
 wait "$pid" 2>/dev/null || true
-eventually 5 eval '! lab exec host1 pgrep -f "sleep 4711" >/dev/null' || fail "the command outlived kill -9"
+eventually 5 eval '! lab exec host1 pgrep -f "sleep 4711" >/dev/null' ||
+    fail "the command outlived kill -9"

@@ -20,5 +20,6 @@ sleep 1
 [ "$(heartbeat_field g packets --since "$since")" -eq 0 ] || fail "the guest link is not cut"
 lab join host1 guest
 sleep 1
-[ "$(heartbeat_field g packets --since "$since")" -gt 0 ] || fail "the guest link does not come back"
+[ "$(heartbeat_field g packets --since "$since")" -gt 0 ] ||
+    fail "the guest link does not come back"
 ! lab cut host1 moon 2>/dev/null || fail "an unknown network is accepted"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# virsh moves a busy guest between the hosts, in all the ways that vmigrate will, and nothing is lost.
+# virsh moves busy guests between the hosts, in the ways that vmigrate will, and nothing is lost.
 . "$(dirname "$0")/lab-common.sh"
 lab up 2
 lab guest g --disk 64M:shared --workload "dirty-rate=20M disk-rate=1M disk-span=16M"
@@ -12,15 +12,17 @@ fi
 
 # move GUEST FROM TO OPTION...
 move() {
-    local guest=$1 from=$2 to=$3 since
+    local guest=$1 from=$2 to=$3 since gap
     shift 3
     since=$(lab clock)
     lab exec "$from" virsh -q migrate --live --p2p --persistent --undefinesource "$@" "$guest" \
         "qemu+tcp://$to/system" || fail "$guest from $from to $to $*"
     sleep 1
-    [ "$(lab exec "$to" virsh domstate "$guest" | head -n 1)" = running ] || fail "$guest does not run on $to"
+    [ "$(lab exec "$to" virsh domstate "$guest" | head -n 1)" = running ] ||
+        fail "$guest does not run on $to"
     [ "$(heartbeat_field "$guest" packets --since "$since")" -gt 0 ] || fail "$guest is silent"
-    echo "$guest $from $to $*: longest gap $(heartbeat_field "$guest" longest_gap_ms --since "$since") ms"
+    gap=$(heartbeat_field "$guest" longest_gap_ms --since "$since")
+    echo "$guest $from $to $*: longest gap $gap ms"
 }
 
 # the shared pool is on a file system that libvirt takes for local, hence --unsafe

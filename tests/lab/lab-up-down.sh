@@ -13,7 +13,9 @@ machine() {
 before=$(machine)
 lab up 3
 [ "$(lab exec host2 hostname)" = host2 ] || fail "hostname"
-uuids=$(for h in host1 host2 host3; do lab exec "$h" virsh capabilities | grep -m1 '<uuid>'; done | sort -u | wc -l)
+uuids=$(for h in host1 host2 host3; do
+    lab exec "$h" virsh capabilities | grep -m1 '<uuid>'
+done | sort -u | wc -l)
 [ "$uuids" -eq 3 ] || fail "host UUIDs are not distinct"
 for h in host1 host3; do
     lab exec admin virsh -c "qemu+tcp://$h/system" pool-list --autostart --name | sort | xargs |
@@ -22,9 +24,11 @@ done
 lab exec host1 touch /srv/vmigrate-lab/shared/a /srv/vmigrate-lab/local/b
 lab exec host2 test -e /srv/vmigrate-lab/shared/a || fail "shared is not shared"
 ! lab exec host2 test -e /srv/vmigrate-lab/local/b || fail "local is shared"
-lab exec host1 getent hosts host3-mig | grep -q '^10\.80\.0\.13 ' || fail "host3-mig does not resolve"
+lab exec host1 getent hosts host3-mig | grep -q '^10\.80\.0\.13 ' ||
+    fail "host3-mig does not resolve"
 # shellcheck disable=SC2016
-lab exec admin bash -c 'grep -q "migration-host = \"host2-mig\"" "$VMIGRATE_CONFIG"' || fail "configuration"
+lab exec admin bash -c 'grep -q "migration-host = \"host2-mig\"" "$VMIGRATE_CONFIG"' ||
+    fail "configuration"
 [ "$(machine)" = "$before" ] || fail "the machine changed while the lab was up"
 
 lab down

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The guest's verifier finds what a bad migration would do: an old memory page, an overwritten block.
+# The guest's verifier finds what a bad migration does: an old memory page, an overwritten block.
 . "$(dirname "$0")/lab-common.sh"
 lab up 1
 lab guest g --disk 64M --workload "disk-rate=4M disk-span=4M disk-verify-rate=16M verify-rate=100M"
