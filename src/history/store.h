@@ -2,11 +2,12 @@
 //
 // The history database: SQLite in WAL mode, numbered schema, never deleted, a newer schema is
 // refused. Holds every migration with plan, timeline, steps, samples and measures, and the leases
-// that keep two vmigrate from moving the same guest at once.
+// that keep two vmigrate from moving the same guest at once. The tables are in schema.cc.
 //
-// Ownership: a Store owns its connection. Thread rule: one thread for each Store; several
-// processes may have the same file open. Errors: ErrorKind::storage, the message names the file
-// and says what to do (disk full, read-only, newer schema, not a database).
+// Ownership: a Store owns its connection, its journals borrow it. Thread rule: one thread for each
+// Store with its journals; open it after fork(), not before. Several processes may have the same
+// file open; what one writes the others see at once. Errors: ErrorKind::storage, the message names
+// the file and says what to do (disk full, read-only, newer schema, not a database).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,17 @@
 
 namespace vmigrate::history {
 
+/// What was asked for and expected before it began, to be held against the measures.
+struct Expectation {
+    milliseconds downtime_limit{};
+    milliseconds blackout_ceiling{};
+    bool converges = true;
+    std::optional<milliseconds> total;  ///< nothing: it would never have ended
+    std::optional<milliseconds> blackout;
+    Bytes memory_sent;
+    Bytes disk_sent;
+};
+
 /// A migration as stored: one line of `vmigrate history`.
 struct Entry {
     std::int64_t id = 0;
@@ -35,8 +47,11 @@ struct Entry {
     std::optional<Outcome> outcome;  ///< nothing while it runs, or after its process died
     std::string reason;
     std::vector<std::string> problems;
+    bool interrupted = false;  ///< by a signal
+    Expectation expected;
     Measures measures;
-    /// The process that runs it is alive (only for one without outcome).
+    /// The process that runs it is alive, or out of sight on another machine (only for one
+    /// without outcome).
     bool holder_alive = false;
     int holder_pid = 0;
 };
@@ -47,17 +62,18 @@ struct TimelineRow {
     std::string note;
 };
 
+/// One intended step; `done` completes it.
 struct StepRow {
     std::int64_t sequence = 0;
     Step step = Step::migrate;
     bool done = false;
-    std::string detail;
+    std::string detail;  ///< what `done` said when it said something, else what `intend` said
 };
 
 struct SampleRow {
-    milliseconds elapsed{};
+    milliseconds elapsed{};  ///< since the migration began
     unsigned progress_percent = 0;
-    Sample sample;
+    Sample sample;  ///< its `at` is `elapsed` on a clock that starts with the migration
 };
 
 /// One migration with everything that is known of it: `vmigrate show ID`, `vmigrate recover`.
@@ -70,17 +86,23 @@ struct Story {
 };
 
 struct Filter {
-    std::optional<std::string> guest;  ///< name or UUID
-    std::optional<Outcome> outcome;
-    bool unfinished = false;  ///< only those without outcome
-    std::size_t limit = 20;   ///< newest first; 0 = all
+    std::optional<std::string> guest{};  ///< name or UUID
+    std::optional<Outcome> outcome{};    ///< ignored with `unfinished`
+    bool unfinished = false;             ///< only those without outcome
+    std::size_t limit = 20;              ///< newest first; 0 = all
+};
+
+/// Whose migration may be taken over.
+enum class Takeover {
+    from_the_dead,      ///< its process is known to be gone
+    from_out_of_sight,  ///< also one on another machine: the user says that it is gone
 };
 
 class Store {
   public:
     enum class Access { read_only, read_write };
     /// Opens, creating file and folder when writing. Reading a file that does not exist gives an
-    /// empty history.
+    /// empty history (until it exists).
     static Result<std::unique_ptr<Store>> open(const std::string& path, Access access,
                                                const Clock& clock);
     ~Store();
@@ -88,18 +110,27 @@ class Store {
     Store& operator=(const Store&) = delete;
 
     Result<std::vector<Entry>> list(const Filter& filter);
+    /// One migration without its story. Error (not_found): no such migration.
+    Result<Entry> find(std::int64_t id);
+    /// Error (not_found): no such migration.
     Result<Story> story(std::int64_t id);
     /// The newest sample of a migration.
     Result<std::optional<SampleRow>> last_sample(std::int64_t id);
     /// Id of the migration that holds the guest's lease, if any (name or UUID).
     Result<std::optional<std::int64_t>> lease_of(const std::string& guest);
+    /// Medians over the newest 20 migrations that moved between the two hosts.
     Result<PairHistory> pair_history(const std::string& source, const std::string& destination);
+    /// Errors: not_found; usage: it has ended, or its process is dead and `recover` is the way.
     Result<void> request_abort(std::int64_t id);
 
     /// A journal for a new migration. Borrows the store.
     std::unique_ptr<Journal> journal();
-    /// Takes over an unfinished migration whose process is dead. Error (busy): it is alive.
-    Result<std::unique_ptr<Journal>> adopt(std::int64_t id);
+    /// Takes over a migration whose process is dead, or that ended with the outcome unknown: it is
+    /// unfinished again, in the phase it had reached; read its story afterwards. Errors: busy (it
+    /// is alive, or another migration holds the guest); not_found; usage (there is nothing to
+    /// recover: it has ended, or the guest was moved again since).
+    Result<std::unique_ptr<Journal>> adopt(std::int64_t id,
+                                           Takeover takeover = Takeover::from_the_dead);
 
   private:
     Store();

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "history/rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "history/lease.h"
+#include "history/process.h"
+#include "history/sql.h"
+
+namespace vmigrate::history {
+namespace {
+
+constexpr const char* kSelectEntry =
+    "SELECT id, m.guest_uuid, guest_name, source, destination, policy, started_unix_us, "
+    "ended_unix_us, phase, outcome, reason, problems, interrupted, "
+    "downtime_limit_ms, blackout_ceiling_ms, predicted_converges, predicted_total_ms, "
+    "predicted_blackout_ms, predicted_memory_sent_bytes, predicted_disk_sent_bytes, "
+    "setup_ms, total_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
+    "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
+    "bandwidth_mean_bytes_per_s, iterations, "
+    "leases.migration_id, holder_machine, holder_boot, holder_pid_namespace, holder_pid, "
+    "holder_started FROM migrations AS m LEFT JOIN leases ON leases.migration_id = m.id ";
+
+constexpr const char* kSelectSample =
+    "SELECT elapsed_ms, progress_percent, job, iteration, memory_total_bytes, "
+    "memory_remaining_bytes, memory_sent_bytes, disk_total_bytes, disk_remaining_bytes, "
+    "disk_sent_bytes, dirty_bytes_per_s, bandwidth_bytes_per_s, expected_downtime_ms, "
+    "throttle_percent FROM samples WHERE migration_id = ? ORDER BY sequence ";
+
+std::vector<std::string> texts_of(const std::string& json) {
+    return nlohmann::json::parse(json).get<std::vector<std::string>>();
+}
+
+Entry entry_of(const SQLite::Statement& statement) {
+    Row row(statement);
+    Entry entry;
+    row >> entry.id >> entry.guest.uuid >> entry.guest.name >> entry.source >> entry.destination >>
+        entry.policy >> entry.started >> entry.ended >> entry.phase >> entry.outcome >>
+        entry.reason;
+    entry.problems = texts_of(row.take<std::string>());
+    row >> entry.interrupted;
+
+    auto& expected = entry.expected;
+    row >> expected.downtime_limit >> expected.blackout_ceiling >> expected.converges >>
+        expected.total >> expected.blackout >> expected.memory_sent >> expected.disk_sent;
+
+    auto& measures = entry.measures;
+    row >> measures.setup >> measures.total >> measures.memory_sent >> measures.disk_sent >>
+        measures.blackout >> measures.guest_speed >> measures.throttled >>
+        measures.throttle_percent_max >> measures.source_cpu >> measures.destination_cpu >>
+        measures.bandwidth_mean >> measures.iterations;
+
+    const bool leased = row.take<std::optional<std::int64_t>>().has_value();
+    if (leased && !entry.outcome) {
+        const auto holder = take_process(row);
+        entry.holder_pid = static_cast<int>(holder.pid);
+        entry.holder_alive = life_of(holder) != Life::dead;
+    }
+    return entry;
+}
+
+SampleRow sample_of(const SQLite::Statement& statement) {
+    Row row(statement);
+    SampleRow result;
+    auto& sample = result.sample;
+    row >> result.elapsed >> result.progress_percent >> sample.job >> sample.iteration >>
+        sample.memory_total >> sample.memory_remaining >> sample.memory_sent >> sample.disk_total >>
+        sample.disk_remaining >> sample.disk_sent >> sample.dirty_rate >> sample.bandwidth >>
+        sample.expected_downtime >> sample.throttle_percent;
+    sample.at = TimePoint(result.elapsed);
+    return result;
+}
+
+template <class T>
+std::optional<T> median(std::vector<T> values) {
+    if (values.empty()) {
+        return std::nullopt;
+    }
+    // The lower one of two in the middle: a value that really occurred.
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+}  // namespace
+
+std::vector<Entry> entries(const SQLite::Database& database, const Filter& filter) {
+    // Each form reads one index from its newest end. The `+` keeps SQLite from preferring the
+    // index of outcomes, where a guest's few migrations are among many.
+    std::string where = "WHERE TRUE ";
+    if (filter.guest) {
+        where +=
+            "AND id IN (SELECT id FROM migrations WHERE guest_name = ?1 "
+            "UNION SELECT id FROM migrations WHERE guest_uuid = lower(?1)) ";
+    }
+    const std::string outcome = filter.guest ? "+outcome" : "outcome";
+    if (filter.unfinished) {
+        where += fmt::format("AND {} IS NULL ", outcome);
+    } else if (filter.outcome) {
+        where += fmt::format("AND {} = ?2 ", outcome);
+    }
+    SQLite::Statement statement(database, kSelectEntry + where + "ORDER BY id DESC LIMIT ?3");
+    bind_value(statement, 1, filter.guest);
+    bind_value(statement, 2, filter.outcome);
+    constexpr std::int64_t kNoLimit = -1;
+    bind_value(statement, 3,
+               filter.limit == 0 ? kNoLimit : static_cast<std::int64_t>(filter.limit));
+    std::vector<Entry> result;
+    while (statement.executeStep()) {
+        result.push_back(entry_of(statement));
+    }
+    return result;
+}
+
+std::optional<Entry> entry(const SQLite::Database& database, std::int64_t id) {
+    auto statement = prepared(database, std::string(kSelectEntry) + "WHERE id = ?", id);
+    return statement.executeStep() ? std::optional(entry_of(statement)) : std::nullopt;
+}
+
+std::string plan_json(const SQLite::Database& database, std::int64_t id) {
+    auto statement = prepared(database, "SELECT plan FROM plans WHERE migration_id = ?", id);
+    return statement.executeStep() ? Row(statement).take<std::string>() : "";
+}
+
+std::vector<TimelineRow> timeline(const SQLite::Database& database, std::int64_t id) {
+    auto statement = prepared(database,
+                              "SELECT at_unix_us, phase, note FROM timeline "
+                              "WHERE migration_id = ? ORDER BY sequence",
+                              id);
+    std::vector<TimelineRow> result;
+    while (statement.executeStep()) {
+        auto& entry = result.emplace_back();
+        Row(statement) >> entry.at >> entry.phase >> entry.note;
+    }
+    return result;
+}
+
+std::vector<StepRow> steps(const SQLite::Database& database, std::int64_t id) {
+    auto statement = prepared(database,
+                              "SELECT sequence, step, done_unix_us IS NOT NULL, "
+                              "iif(result = '', detail, result) FROM steps "
+                              "WHERE migration_id = ? ORDER BY sequence",
+                              id);
+    std::vector<StepRow> result;
+    while (statement.executeStep()) {
+        auto& step = result.emplace_back();
+        Row(statement) >> step.sequence >> step.step >> step.done >> step.detail;
+    }
+    return result;
+}
+
+std::vector<SampleRow> samples(const SQLite::Database& database, std::int64_t id) {
+    auto statement = prepared(database, kSelectSample, id);
+    std::vector<SampleRow> result;
+    while (statement.executeStep()) {
+        result.push_back(sample_of(statement));
+    }
+    return result;
+}
+
+std::optional<SampleRow> newest_sample(const SQLite::Database& database, std::int64_t id) {
+    auto statement = prepared(database, std::string(kSelectSample) + "DESC LIMIT 1", id);
+    return statement.executeStep() ? std::optional(sample_of(statement)) : std::nullopt;
+}
+
+PairHistory pair_history(const SQLite::Database& database, const std::string& source,
+                         const std::string& destination) {
+    auto statement = prepared(database,
+                              "SELECT bandwidth_mean_bytes_per_s, blackout_us, downtime_limit_ms "
+                              "FROM migrations WHERE source = ? AND destination = ? "
+                              "AND +outcome IN (?, ?) ORDER BY id DESC LIMIT 20",
+                              source, destination, Outcome::moved, Outcome::moved_with_problems);
+    PairHistory history;
+    std::vector<BytesPerSecond> bandwidths;
+    std::vector<milliseconds> overheads;
+    while (statement.executeStep()) {
+        ++history.migrations;
+        Row row(statement);
+        if (const auto bandwidth = row.take<std::optional<BytesPerSecond>>()) {
+            bandwidths.push_back(*bandwidth);
+        }
+        const auto blackout = row.take<std::optional<microseconds>>();
+        const auto limit = row.take<milliseconds>();
+        if (blackout) {
+            const auto beyond = std::chrono::ceil<milliseconds>(*blackout) - limit;
+            overheads.push_back(std::max(beyond, milliseconds(0)));
+        }
+    }
+    history.bandwidth = median(std::move(bandwidths));
+    history.overhead = median(std::move(overheads));
+    return history;
+}
+
+}  // namespace vmigrate::history

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "history/schema.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+
+#include <array>
+
+namespace vmigrate::history {
+namespace {
+
+// Plans are in a table of their own: a few KiB each beside a row of some hundred bytes, they would
+// make every question over many migrations slow.
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE migrations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    guest_uuid TEXT NOT NULL,
+    guest_name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    started_unix_us INTEGER NOT NULL,
+    ended_unix_us INTEGER,
+    phase TEXT NOT NULL,
+    outcome TEXT,                           -- NULL: under way, or its process died
+    reason TEXT NOT NULL DEFAULT '',
+    problems TEXT NOT NULL DEFAULT '[]',    -- JSON list of texts
+    interrupted INTEGER NOT NULL DEFAULT 0,
+    abort_requested INTEGER NOT NULL DEFAULT 0,
+    downtime_limit_ms INTEGER NOT NULL,     -- asked
+    blackout_ceiling_ms INTEGER NOT NULL,   -- asked
+    predicted_converges INTEGER NOT NULL,
+    predicted_total_ms INTEGER,
+    predicted_blackout_ms INTEGER,
+    predicted_memory_sent_bytes INTEGER NOT NULL,
+    predicted_disk_sent_bytes INTEGER NOT NULL,
+    setup_ms INTEGER,                       -- measured, from here on
+    total_ms INTEGER,
+    memory_sent_bytes INTEGER,
+    disk_sent_bytes INTEGER,
+    blackout_us INTEGER,
+    guest_speed REAL,
+    throttled_ms INTEGER,
+    throttle_percent_max INTEGER NOT NULL DEFAULT 0,
+    source_cpu_ms INTEGER,
+    destination_cpu_ms INTEGER,
+    bandwidth_mean_bytes_per_s INTEGER,
+    iterations INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX migrations_by_guest_uuid ON migrations (guest_uuid);
+CREATE INDEX migrations_by_guest_name ON migrations (guest_name);
+CREATE INDEX migrations_by_outcome ON migrations (outcome);
+CREATE INDEX migrations_by_pair ON migrations (source, destination);
+
+CREATE TABLE plans (
+    migration_id INTEGER PRIMARY KEY REFERENCES migrations,
+    plan TEXT NOT NULL                      -- as `vmigrate plan --json` prints it
+) STRICT;
+
+CREATE TABLE timeline (
+    migration_id INTEGER NOT NULL REFERENCES migrations,
+    sequence INTEGER NOT NULL,
+    at_unix_us INTEGER NOT NULL,
+    phase TEXT NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (migration_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE steps (
+    migration_id INTEGER NOT NULL REFERENCES migrations,
+    sequence INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    intended_unix_us INTEGER NOT NULL,
+    done_unix_us INTEGER,                   -- NULL: intended, perhaps begun
+    detail TEXT NOT NULL,
+    result TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (migration_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE samples (
+    migration_id INTEGER NOT NULL REFERENCES migrations,
+    sequence INTEGER NOT NULL,
+    elapsed_ms INTEGER NOT NULL,
+    progress_percent INTEGER NOT NULL,
+    job TEXT NOT NULL,
+    iteration INTEGER NOT NULL,
+    memory_total_bytes INTEGER NOT NULL,
+    memory_remaining_bytes INTEGER NOT NULL,
+    memory_sent_bytes INTEGER NOT NULL,
+    disk_total_bytes INTEGER NOT NULL,
+    disk_remaining_bytes INTEGER NOT NULL,
+    disk_sent_bytes INTEGER NOT NULL,
+    dirty_bytes_per_s INTEGER NOT NULL,
+    bandwidth_bytes_per_s INTEGER NOT NULL,
+    expected_downtime_ms INTEGER,
+    throttle_percent INTEGER NOT NULL,
+    PRIMARY KEY (migration_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE leases (
+    guest_uuid TEXT PRIMARY KEY,
+    migration_id INTEGER NOT NULL UNIQUE REFERENCES migrations,
+    holder_machine TEXT NOT NULL,
+    holder_boot TEXT NOT NULL,
+    holder_pid_namespace TEXT NOT NULL,
+    holder_pid INTEGER NOT NULL,
+    holder_started INTEGER NOT NULL         -- clock ticks since boot
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst};
+
+int pragma(SQLite::Database& database, const char* name) {
+    return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();
+}
+
+}  // namespace
+
+std::span<const std::string_view> schema_steps() {
+    return kSteps;
+}
+
+SchemaState schema_of(SQLite::Database& database) {
+    // One snapshot: another process may be creating the schema right now.
+    const SQLite::Transaction snapshot(database);
+    SchemaState state;
+    const int application = pragma(database, "application_id");
+    state.number = pragma(database, "user_version");
+    state.ours = application == kApplicationId;
+    state.empty = application == 0 && state.number == 0 &&
+                  database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
+    return state;
+}
+
+void upgrade(SQLite::Database& database, std::span<const std::string_view> steps) {
+    for (;;) {
+        SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+        // Read inside the transaction: another process may have taken this step meanwhile.
+        const auto number = static_cast<std::size_t>(pragma(database, "user_version"));
+        if (number >= steps.size()) {
+            return;
+        }
+        database.exec(std::string(steps[number]));
+        database.exec(fmt::format("PRAGMA application_id = {}", kApplicationId));
+        database.exec(fmt::format("PRAGMA user_version = {}", number + 1));
+        transaction.commit();
+    }
+}
+
+}  // namespace vmigrate::history

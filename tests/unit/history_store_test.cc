@@ -1,0 +1,301 @@
+// LINK: vmigrate_history
+// LABELS: unit
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "history/store.h"
+
+#include "orchestrator/json.h"
+#include "unit/history_fixture.h"
+
+using namespace vmigrate;
+using namespace vmigrate::history;
+
+namespace {
+
+Record moved(std::int64_t id) {
+    Record record;
+    record.id = id;
+    record.outcome = Outcome::moved;
+    return record;
+}
+
+/// A migration from begin to finish; returns its id.
+std::int64_t completed(Store& store, const Plan& plan, Record record) {
+    const auto journal = store.journal();
+    const auto id = journal->begin(plan);
+    REQUIRE_MESSAGE(id.has_value(), message_of(id));
+    record.id = *id;
+    REQUIRE(journal->finish(record).has_value());
+    return *id;
+}
+
+std::vector<std::int64_t> ids(const Result<std::vector<Entry>>& entries) {
+    REQUIRE_MESSAGE(entries.has_value(), message_of(entries));
+    std::vector<std::int64_t> result;
+    for (const auto& entry : *entries) {
+        result.push_back(entry.id);
+    }
+    return result;
+}
+
+using Ids = std::vector<std::int64_t>;
+
+}  // namespace
+
+TEST_CASE("a history that does not exist yet is empty, and is found when it comes") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    CHECK(ids(reader->list({})).empty());
+    CHECK(reader->last_sample(1).value() == std::nullopt);
+    CHECK(reader->lease_of("web").value() == std::nullopt);
+    CHECK(reader->pair_history("a", "b").value().migrations == 0);
+    CHECK(message_of(reader->story(7)) == "no migration 7 in the history");
+    CHECK_FALSE(std::filesystem::exists(folder.file()));
+
+    const auto writer = opened(folder.file(), clock);
+    const auto journal = writer->journal();
+    CHECK(journal->begin(plan_of("web", kUuid)).value() == 1);
+    CHECK(ids(reader->list({})) == Ids{1});
+}
+
+TEST_CASE("a reader cannot write") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    opened(folder.file(), clock);
+    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    CHECK(reader->request_abort(1).error().kind == ErrorKind::internal);
+    CHECK(reader->journal()->begin(plan_of("web", kUuid)).error().kind == ErrorKind::internal);
+}
+
+TEST_CASE("every field of a migration comes back") {
+    const TemporaryFolder folder;
+    HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    const auto journal = store->journal();
+    const auto plan = plan_of("web", kUuid);
+    const auto started = clock.wall();
+    const auto id = journal->begin(plan).value();
+
+    clock.advance(milliseconds(1500));
+    Sample sample;
+    sample.at = clock.now();
+    sample.job = JobState::postcopy_paused;
+    sample.iteration = 3;
+    sample.memory_total = gibibytes(4);
+    sample.memory_remaining = mebibytes(17);
+    sample.memory_sent = gibibytes(5);
+    sample.disk_total = gibibytes(40);
+    sample.disk_remaining = mebibytes(5);
+    sample.disk_sent = gibibytes(41);
+    sample.dirty_rate = {123456789};
+    sample.bandwidth = {987654321};
+    sample.expected_downtime = milliseconds(77);
+    sample.throttle_percent = 20;
+    CHECK(journal->sample(sample, 42).has_value());
+    Sample unsure = sample;
+    unsure.expected_downtime.reset();
+    CHECK(journal->sample(unsure, 43).has_value());
+
+    Record record;
+    record.outcome = Outcome::moved_with_problems;
+    record.reason = "because";
+    record.problems = {"a \"volume\" stayed", "Ümläut"};
+    record.interrupted = true;
+    record.measures.setup = milliseconds(11);
+    record.measures.total = milliseconds(22);
+    record.measures.memory_sent = Bytes{33};
+    record.measures.disk_sent = Bytes{44};
+    record.measures.blackout = microseconds(55);
+    record.measures.guest_speed = 0.66;
+    record.measures.throttled = milliseconds(77);
+    record.measures.throttle_percent_max = 88;
+    record.measures.source_cpu = milliseconds(99);
+    record.measures.destination_cpu = milliseconds(110);
+    record.measures.bandwidth_mean = BytesPerSecond{121};
+    record.measures.iterations = 132;
+    clock.advance(milliseconds(500));
+    CHECK(journal->finish(record).has_value());
+
+    const auto told = store->story(id);
+    REQUIRE_MESSAGE(told.has_value(), message_of(told));
+    const auto& entry = told->entry;
+    CHECK(entry.id == id);
+    CHECK(entry.guest.uuid == kUuid);
+    CHECK(entry.guest.name == "web");
+    CHECK(entry.source == "north");
+    CHECK(entry.destination == "south");
+    CHECK(entry.policy == "gentle");
+    CHECK(entry.started == started);
+    CHECK(entry.ended == clock.wall());
+    CHECK(entry.phase == Phase::ended);
+    CHECK(entry.outcome == record.outcome);
+    CHECK(entry.reason == record.reason);
+    CHECK(entry.problems == record.problems);
+    CHECK(entry.interrupted);
+    CHECK_FALSE(entry.holder_alive);
+    CHECK(entry.holder_pid == 0);
+    CHECK(entry.expected.downtime_limit == milliseconds(250));
+    CHECK(entry.expected.blackout_ceiling == milliseconds(900));
+    CHECK(entry.expected.converges);
+    CHECK(entry.expected.total == milliseconds(12345));
+    CHECK(entry.expected.blackout == milliseconds(87));
+    CHECK(entry.expected.memory_sent == mebibytes(700));
+    CHECK(entry.expected.disk_sent == mebibytes(30));
+    CHECK(line(to_json(entry.measures)) == line(to_json(record.measures)));
+    CHECK(told->plan_json == line(to_json(plan)));
+    REQUIRE(told->samples.size() == 2);
+    CHECK(told->samples[0].elapsed == milliseconds(1500));
+    CHECK(told->samples[0].progress_percent == 42);
+    CHECK(told->samples[0].sample.at == TimePoint(milliseconds(1500)));
+    CHECK(line(to_json(told->samples[0].sample)) == line(to_json(sample)));
+    CHECK(line(to_json(told->samples[1].sample)) == line(to_json(unsure)));
+    CHECK(store->last_sample(id).value()->progress_percent == 43);
+
+    const auto listed = store->list({}).value();
+    REQUIRE(listed.size() == 1);
+    CHECK(line(to_json(listed[0].measures)) == line(to_json(record.measures)));
+}
+
+TEST_CASE("what was not measured stays unknown, not zero") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    auto plan = plan_of("web", kUuid);
+    plan.prediction.converges = false;
+    plan.prediction.total = milliseconds::max();
+    const auto id = completed(*store, plan, moved(1));
+    const auto entry = store->story(id).value().entry;
+    CHECK(line(to_json(entry.measures)) == line(to_json(Measures{})));
+    CHECK_FALSE(entry.expected.converges);
+    CHECK(entry.expected.total == std::nullopt);
+}
+
+TEST_CASE("sizes beyond what SQLite can count saturate") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    auto record = moved(1);
+    record.measures.memory_sent = Bytes{~std::uint64_t{0}};
+    const auto id = completed(*store, plan_of("web", kUuid), record);
+    CHECK(store->story(id).value().entry.measures.memory_sent == Bytes{~std::uint64_t{0} >> 1U});
+}
+
+TEST_CASE("list: newest first, by guest, by outcome, unfinished, limited") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    auto failed = moved(0);
+    failed.outcome = Outcome::failed_on_source;
+    completed(*store, plan_of("web", kUuid), moved(0));      // 1
+    completed(*store, plan_of("db", kOtherUuid), moved(0));  // 2
+    completed(*store, plan_of("web", kUuid), failed);        // 3
+    completed(*store, plan_of("db", kOtherUuid), failed);    // 4
+    const auto journal = store->journal();
+    REQUIRE(journal->begin(plan_of("web", kUuid)).value() == 5);
+
+    CHECK(ids(store->list({})) == Ids{5, 4, 3, 2, 1});
+    CHECK(ids(store->list({.limit = 2})) == Ids{5, 4});
+    CHECK(ids(store->list({.limit = 0})) == Ids{5, 4, 3, 2, 1});
+    CHECK(ids(store->list({.guest = "web"})) == Ids{5, 3, 1});
+    CHECK(ids(store->list({.guest = kOtherUuid})) == Ids{4, 2});
+    CHECK(ids(store->list({.guest = "33333333-AAAA-BBBB-CCCC-444444444444"})) == Ids{4, 2});
+    CHECK(ids(store->list({.guest = "nobody"})).empty());
+    CHECK(ids(store->list({.outcome = Outcome::failed_on_source})) == Ids{4, 3});
+    CHECK(ids(store->list({.guest = "web", .outcome = Outcome::moved})) == Ids{1});
+    CHECK(ids(store->list({.unfinished = true})) == Ids{5});
+    CHECK(ids(store->list({.guest = "db", .unfinished = true})).empty());
+    CHECK(ids(store->list({.guest = "web", .unfinished = true, .limit = 1})) == Ids{5});
+
+    const auto running = store->list({.unfinished = true}).value().at(0);
+    CHECK(running.outcome == std::nullopt);
+    CHECK(running.ended == std::nullopt);
+    CHECK(running.holder_alive);
+    CHECK(running.holder_pid == getpid());
+}
+
+TEST_CASE("names with quotes, spaces, dashes, other scripts and broken UTF-8 are only names") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file("hist'ory ö?#%41 \".db"), clock);
+    const std::vector<std::string> names = {"o'brien'; DROP TABLE migrations; --",
+                                            "-web",
+                                            "two  words",
+                                            "\"x\"",
+                                            "名前 ñ",
+                                            "tab\tnew\nline",
+                                            "broken \xff\xfe",
+                                            "%_?1"};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto id = completed(*store, plan_of(names[i], kUuid), moved(0));
+        CHECK(id == static_cast<std::int64_t>(i + 1));
+        const auto found = store->list({.guest = names[i]}).value();
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].guest.name == names[i]);
+        CHECK(store->story(id).has_value());
+    }
+    CHECK(std::filesystem::exists(folder.file("hist'ory ö?#%41 \".db")));
+}
+
+TEST_CASE("a lease is found by name and UUID, and gone after the end") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    const auto journal = store->journal();
+    const auto id = journal->begin(plan_of("web", kUuid)).value();
+    CHECK(store->lease_of("web").value() == id);
+    CHECK(store->lease_of(kUuid).value() == id);
+    CHECK(store->lease_of("db").value() == std::nullopt);
+    REQUIRE(journal->finish(moved(id)).has_value());
+    CHECK(store->lease_of("web").value() == std::nullopt);
+}
+
+TEST_CASE("an abort is asked for through the database, once there is something to abort") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto runner = opened(folder.file(), clock);
+    const auto other = opened(folder.file(), clock);
+    CHECK(other->request_abort(1).error().kind == ErrorKind::not_found);
+    const auto journal = runner->journal();
+    CHECK_FALSE(journal->abort_requested());
+    const auto id = journal->begin(plan_of("web", kUuid)).value();
+    CHECK_FALSE(journal->abort_requested());
+    CHECK(other->request_abort(id).has_value());
+    CHECK(journal->abort_requested());
+    REQUIRE(journal->finish(moved(id)).has_value());
+    CHECK(message_of(other->request_abort(id)) == "migration 1 has ended (moved)");
+}
+
+TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    CHECK(store->pair_history("north", "south").value().migrations == 0);
+
+    auto record = moved(0);
+    for (const std::uint64_t bandwidth : {900, 900, 900, 900, 900}) {  // beyond the newest 20
+        record.measures.bandwidth_mean = BytesPerSecond{bandwidth};
+        completed(*store, plan_of("web", kUuid), record);
+    }
+    for (std::uint64_t i = 1; i <= 18; ++i) {
+        record.measures.bandwidth_mean = BytesPerSecond{i};
+        // Limit is 250 ms: beyond it by -150, -50, 50, 150, ...
+        record.measures.blackout = milliseconds(100 * static_cast<std::int64_t>(i));
+        completed(*store, plan_of("web", kUuid), record);
+    }
+    record.outcome = Outcome::moved_with_problems;
+    record.measures.bandwidth_mean = BytesPerSecond{1000};
+    completed(*store, plan_of("web", kUuid), record);
+    record.measures.bandwidth_mean.reset();
+    record.measures.blackout.reset();
+    completed(*store, plan_of("web", kUuid), record);
+    record.outcome = Outcome::failed_on_source;
+    record.measures.bandwidth_mean = BytesPerSecond{7777};
+    completed(*store, plan_of("web", kUuid), record);
+
+    const auto history = store->pair_history("north", "south").value();
+    CHECK(history.migrations == 20);
+    CHECK(history.bandwidth == BytesPerSecond{10});       // of 1..18 and 1000
+    CHECK(history.overhead == milliseconds(1000 - 250));  // of 19 blackouts, 100..1800 and 1800
+    CHECK(store->pair_history("south", "north").value().migrations == 0);
+    CHECK(store->pair_history("south", "north").value().bandwidth == std::nullopt);
+}
