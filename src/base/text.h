@@ -13,6 +13,13 @@ namespace vmigrate {
 /// `text` in single quotes with control characters escaped: safe to print on a terminal whatever a
 /// guest or file is called. Valid UTF-8 is kept as it is.
 std::string quoted(std::string_view text);
+/// These take precedence over std::quoted, which argument-dependent lookup would find.
+inline std::string quoted(const std::string& text) {
+    return quoted(std::string_view(text));
+}
+inline std::string quoted(std::string& text) {
+    return quoted(std::string_view(text));
+}
 
 /// The candidate nearest to `word` (edit distance at most a third of its length), for
 /// "did you mean". Nothing when none is near.

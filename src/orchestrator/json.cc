@@ -21,6 +21,15 @@ Json checks_json(const std::vector<Check>& checks) {
     return list;
 }
 
+Json asked_json(const Plan& plan) {
+    const auto& options = plan.request.options;
+    return {{"blackout_ceiling_ms", options.blackout_ceiling.count()},
+            {"downtime_limit_ms", plan.call.downtime_limit.count()},
+            {"bandwidth_bytes_per_s", plan.call.bandwidth.count},
+            {"max_iterations", options.max_iterations},
+            {"timeout_ms", options.timeout.count()}};
+}
+
 Json call_json(const MigrationCall& call) {
     Json volumes = Json::array();
     for (const auto& volume : call.volumes) {
@@ -182,6 +191,7 @@ Json to_json(const Plan& plan) {
             {"pages_sampled", plan.memory.pages_sampled},
             {"zero_share", plan.memory.zero_share},
             {"compressed_share", plan.memory.compressed_share},
+            {"asked", asked_json(plan)},
             {"prediction", to_json(plan.prediction)},
             {"call", call_json(plan.call)},
             {"notes", plan.notes}};

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/follow.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+
+namespace vmigrate::cli {
+namespace {
+
+std::vector<std::string> row(const history::Entry& entry) {
+    const auto& measures = entry.measures;
+    return {
+        fmt::format("{}", entry.id),
+        format_wall(entry.started).substr(0, 19),
+        quoted(entry.guest.name),
+        entry.source,
+        entry.destination,
+        entry.outcome ? std::string(name_of(*entry.outcome))
+                      : fmt::format("({})", name_of(entry.phase)),
+        measures.total ? format_time(*measures.total) : "-",
+        measures.blackout ? format_time(std::chrono::ceil<milliseconds>(*measures.blackout)) : "-",
+        entry.reason.empty() && !entry.problems.empty() ? entry.problems.front() : entry.reason};
+}
+
+Result<std::optional<Outcome>> parse_outcome(const std::optional<std::string>& name) {
+    if (!name) {
+        return std::optional<Outcome>();
+    }
+    const auto outcome = outcome_named(*name);
+    if (!outcome) {
+        return fail(ErrorKind::usage,
+                    fmt::format("--outcome {}: it is one of moved, moved-with-problems, "
+                                "failed-on-source, unknown",
+                                quoted(*name)));
+    }
+    return outcome;
+}
+
+}  // namespace
+
+int run_history(const Words& words) {
+    Arguments arguments("history", "List migrations, newest first.",
+                        "vmigrate history\n"
+                        "vmigrate history web1 --limit 5\n"
+                        "vmigrate history --outcome failed-on-source --json");
+    history::Filter filter;
+    std::optional<std::string> outcome;
+    arguments.app()
+        .add_option("GUEST", filter.guest, "Only this guest (name or UUID)")
+        ->type_name("");
+    arguments.app().add_option("--outcome", outcome, "Only this outcome")->type_name("OUTCOME");
+    arguments.app()
+        .add_option("--limit", filter.limit, "At most so many, 0 = all; default 20")
+        ->type_name("N")
+        ->check(CLI::NonNegativeNumber);
+    if (const auto code = arguments.parse(words)) {
+        return *code;
+    }
+    const auto config = load_or_complain(arguments.config_path());
+    if (!config) {
+        return kExitUsage;
+    }
+    const auto wanted = parse_outcome(outcome);
+    if (!wanted) {
+        return complain(wanted.error());
+    }
+    filter.outcome = *wanted;
+    const SystemClock clock;
+    const auto store = open_history(*config, history::Store::Access::read_only, clock);
+    if (!store) {
+        return complain(store.error());
+    }
+    const auto entries = (*store)->list(filter);
+    if (!entries) {
+        return complain(entries.error());
+    }
+    std::vector<std::vector<std::string>> rows = {
+        {"ID", "STARTED (UTC)", "GUEST", "FROM", "TO", "OUTCOME", "TOTAL", "BLACKOUT", ""}};
+    for (const auto& entry : *entries) {
+        if (arguments.json()) {
+            print_line(entry_json(entry));
+        } else {
+            rows.push_back(row(entry));
+        }
+    }
+    if (!arguments.json()) {
+        fmt::print("{}", rows.size() > 1 ? table(rows) : "no migrations\n");
+    }
+    return kExitDone;
+}
+
+}  // namespace vmigrate::cli

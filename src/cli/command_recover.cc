@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "handover/none.h"
+#include "libvirt/migration.h"
+#include "orchestrator/recover.h"
+
+namespace vmigrate::cli {
+namespace {
+
+/// What the dead process had planned and done, from its plan and steps.
+Result<Unfinished> unfinished_from(const history::Story& story, const Json& plan) {
+    Unfinished unfinished;
+    unfinished.id = story.entry.id;
+    unfinished.phase = story.entry.phase;
+    if (plan.is_object()) {
+        const auto state = plan.value("guest_state", std::string("running"));
+        unfinished.before = state == name_of(GuestState::paused)     ? GuestState::paused
+                            : state == name_of(GuestState::shut_off) ? GuestState::shut_off
+                                                                     : GuestState::running;
+        unfinished.paused_on_purpose = plan.value("paused_on_purpose", false);
+        const auto call = plan.value("call", Json::object());
+        unfinished.source_keeps_definition =
+            call.is_object() && !call.value("undefine_source", true);
+    }
+    for (const auto& row : story.steps) {
+        if (row.step == Step::save_originals && row.done) {
+            unfinished.originals = row.detail;
+        } else if (row.step == Step::make_volume) {
+            auto volume = volume_from_json(row.detail);
+            if (!volume) {
+                return fail(volume.error());
+            }
+            unfinished.volumes.push_back(std::move(*volume));
+        }
+    }
+    return unfinished;
+}
+
+Result<std::unique_ptr<libvirt::Session>> session_to(const Config& config,
+                                                     const std::string& name) {
+    const auto host = config.host(name);
+    if (!host) {
+        return fail(host.error());
+    }
+    return libvirt::Session::open(*host);
+}
+
+struct Context {
+    const Config& config;
+    history::Store& store;
+    RecoverOptions options;
+    history::Takeover takeover;
+    bool json;
+    Interrupts& interrupts;
+    SystemClock clock;
+};
+
+/// Everything that only `recover` itself has to outlive.
+struct Connected {
+    std::unique_ptr<libvirt::Session> source;
+    std::unique_ptr<libvirt::Session> destination;
+    std::unique_ptr<Hypervisor> hypervisor;
+    std::unique_ptr<NetworkHandover> network;
+};
+
+/// Both daemons have to answer before the dead process's lease is taken over.
+Result<Connected> connect(const Context& context, const history::Entry& entry, EventQueue& events) {
+    auto source = session_to(context.config, entry.source);
+    auto destination = session_to(context.config, entry.destination);
+    if (!source || !destination) {
+        return fail(!source ? source.error() : destination.error());
+    }
+    auto hypervisor = libvirt::make_hypervisor(**source, **destination, entry.guest, events);
+    auto network = handover::make(context.config.network_backend);
+    if (!hypervisor || !network) {
+        return fail(!hypervisor ? hypervisor.error() : network.error());
+    }
+    return Connected{std::move(*source), std::move(*destination), std::move(*hypervisor),
+                     std::move(*network)};
+}
+
+Result<Record> recover_one(Context& context, const history::Entry& entry) {
+    EventQueue events;
+    const auto edges = connect(context, entry, events);
+    if (!edges) {
+        return fail(edges.error());
+    }
+    const auto journal = context.store.adopt(entry.id, context.takeover);
+    if (!journal) {
+        return fail(journal.error());
+    }
+    const auto story = context.store.story(entry.id);
+    if (!story) {
+        return fail(story.error());
+    }
+    const auto plan = Json::parse(story->plan_json, nullptr, false);
+    const auto unfinished = unfinished_from(*story, plan);
+    if (!unfinished) {
+        return fail(unfinished.error());
+    }
+    TerminalLine line(stderr);
+    TerminalStatus terminal_status(line, context.clock);
+    JsonStatus json_status;
+    Status& status = context.json ? static_cast<Status&>(json_status) : terminal_status;
+    context.interrupts.abort_through(&events);
+    auto record =
+        recover(*unfinished, context.options,
+                {*edges->hypervisor, *edges->network, **journal, status, events, context.clock});
+    context.interrupts.abort_through(nullptr);
+    line.end();
+    if (record && context.json) {
+        Json result = {{"event", "result"}};
+        result.update(to_json(*record));
+        print_line(result);
+    } else if (record) {
+        fmt::print("{}", outcome_text(*record, plan));
+        std::fflush(stdout);
+    }
+    return record;
+}
+
+/// The migrations to recover: the one that was named, else all whose process is gone.
+/// Error (usage): several, and neither an id nor --all.
+Result<std::vector<history::Entry>> select(history::Store& store,
+                                           const std::optional<std::string>& which, bool all) {
+    if (which) {
+        auto entry = find_migration(store, *which);
+        return entry ? Result<std::vector<history::Entry>>({std::move(*entry)})
+                     : fail(entry.error());
+    }
+    history::Filter filter;
+    filter.unfinished = true;
+    filter.limit = 0;
+    auto entries = store.list(filter);
+    if (!entries) {
+        return entries;
+    }
+    std::erase_if(*entries, [](const history::Entry& entry) { return entry.holder_alive; });
+    if (entries->size() > 1 && !all) {
+        std::string ids;
+        for (const auto& entry : *entries) {
+            ids += fmt::format(" {}", entry.id);
+        }
+        return fail(ErrorKind::usage,
+                    fmt::format("several migrations have lost their process:{}; name one, or give "
+                                "--all",
+                                ids));
+    }
+    return entries;
+}
+
+/// The worst of several: a person to look, then problems, then what did not move.
+int worse(int one, int other) {
+    const auto rank = [](int code) {
+        switch (code) {
+            case kExitDone:
+                return 0;
+            case kExitStays:
+                return 1;
+            case kExitInterrupted:
+                return 2;
+            case kExitProblems:
+                return 3;
+            case kExitUnknown:
+                return 5;
+            default:
+                return 4;
+        }
+    };
+    return rank(one) >= rank(other) ? one : other;
+}
+
+}  // namespace
+
+int run_recover(const Words& words) {
+    Arguments arguments("recover", "Bring a migration to its end whose process died.",
+                        "vmigrate recover\n"
+                        "vmigrate recover 17\n"
+                        "vmigrate recover --all --abort");
+    std::optional<std::string> which;
+    bool all = false;
+    bool abort = false;
+    bool elsewhere = false;
+    auto& app = arguments.app();
+    auto* one = app.add_option("MIGRATION", which, "Id of a migration, or its guest");
+    one->type_name("");
+    app.add_flag("--all", all, "Every migration whose process is gone")->excludes(one);
+    app.add_flag("--abort", abort, "Cancel what libvirt still carries on; default: wait for it");
+    app.add_flag("--elsewhere", elsewhere,
+                 "Also one that another machine started: it is known to be gone");
+    if (const auto code = arguments.parse(words)) {
+        return *code;
+    }
+    const auto config = load_or_complain(arguments.config_path());
+    if (!config) {
+        return kExitUsage;
+    }
+    Interrupts interrupts;
+    const SystemClock clock;
+    const auto store = open_history(*config, history::Store::Access::read_write, clock);
+    if (!store) {
+        return complain(store.error());
+    }
+    const auto entries = select(**store, which, all);
+    if (!entries) {
+        return complain(entries.error());
+    }
+    if (entries->empty()) {
+        fmt::print(stderr, "no migration needs recovery\n");
+        return kExitDone;
+    }
+    const libvirt::EventLoop loop;
+    Context context{
+        *config,
+        **store,
+        {},
+        elsewhere ? history::Takeover::from_out_of_sight : history::Takeover::from_the_dead,
+        arguments.json(),
+        interrupts,
+        {}};
+    context.options.abort_running = abort;
+    int code = kExitDone;
+    for (const auto& entry : *entries) {
+        const auto record = recover_one(context, entry);
+        code = worse(code, record ? exit_code(*record) : complain(record.error()));
+    }
+    return code;
+}
+
+}  // namespace vmigrate::cli

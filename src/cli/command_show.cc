@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/follow.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+
+namespace vmigrate::cli {
+namespace {
+
+Json plan_of(const history::Story& story) {
+    auto plan = Json::parse(story.plan_json, nullptr, false);
+    return plan.is_object() ? plan : Json::object();
+}
+
+Json story_json(const history::Story& story, bool samples) {
+    auto json = entry_json(story.entry);
+    json["plan"] = plan_of(story);
+    json["timeline"] = Json::array();
+    for (const auto& row : story.timeline) {
+        json["timeline"].push_back(
+            {{"at", format_wall(row.at)}, {"phase", name_of(row.phase)}, {"note", row.note}});
+    }
+    json["steps"] = Json::array();
+    for (const auto& row : story.steps) {
+        json["steps"].push_back(
+            {{"step", name_of(row.step)}, {"done", row.done}, {"detail", row.detail}});
+    }
+    if (samples) {
+        json["samples"] = Json::array();
+        for (const auto& row : story.samples) {
+            Json sample = {{"elapsed_ms", row.elapsed.count()},
+                           {"progress_percent", row.progress_percent}};
+            sample.update(to_json(row.sample));
+            json["samples"].push_back(std::move(sample));
+        }
+    }
+    return json;
+}
+
+std::string timeline_text(const history::Story& story) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& row : story.timeline) {
+        const auto elapsed = std::chrono::duration_cast<milliseconds>(row.at - story.entry.started);
+        rows.push_back({fmt::format("+{:.3f} s", static_cast<double>(elapsed.count()) / 1000.0),
+                        std::string(name_of(row.phase)), row.note});
+    }
+    return table(rows, "  ");
+}
+
+std::string steps_text(const history::Story& story) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& row : story.steps) {
+        rows.push_back({row.done ? "done" : "intended", std::string(name_of(row.step)),
+                        // The originals are long and of use to `recover` alone.
+                        row.step == Step::make_volume ? row.detail : ""});
+    }
+    return table(rows, "  ");
+}
+
+std::string samples_text(const history::Story& story) {
+    std::vector<std::vector<std::string>> rows = {{"AFTER", "DONE", "ITERATION", "MEMORY LEFT",
+                                                   "DISKS LEFT", "DIRTY", "BANDWIDTH", "THROTTLE"}};
+    for (const auto& row : story.samples) {
+        const auto& sample = row.sample;
+        rows.push_back({format_time(row.elapsed), fmt::format("{} %", row.progress_percent),
+                        fmt::format("{}", sample.iteration), format_bytes(sample.memory_remaining),
+                        format_bytes(sample.disk_remaining), format_rate(sample.dirty_rate),
+                        format_rate(sample.bandwidth),
+                        fmt::format("{} %", sample.throttle_percent)});
+    }
+    return table(rows, "  ");
+}
+
+std::string story_text(const history::Story& story, bool samples) {
+    const auto& entry = story.entry;
+    const auto plan = plan_of(story);
+    auto text = fmt::format("Migration {}: {} ({}) from {} to {}, policy {}\nstarted {}{}\n",
+                            entry.id, quoted(entry.guest.name), entry.guest.uuid, entry.source,
+                            entry.destination, entry.policy, format_wall(entry.started),
+                            entry.ended ? ", ended " + format_wall(*entry.ended) : "");
+    text += "\nTimeline\n" + timeline_text(story) + "\nSteps\n" + steps_text(story);
+    if (samples) {
+        text += "\nSamples\n" + samples_text(story);
+    }
+    text += "\nMeasures\n" + measures_text(entry.measures, plan) + '\n';
+    if (entry.outcome) {
+        return text + outcome_text(record_of(entry), plan);
+    }
+    return text + (entry.holder_alive
+                       ? fmt::format("under way in process {}\n", entry.holder_pid)
+                       : fmt::format("its process is gone; run 'vmigrate recover {}'\n", entry.id));
+}
+
+}  // namespace
+
+int run_show(const Words& words) {
+    Arguments arguments("show", "Tell everything about one migration.",
+                        "vmigrate show 17\n"
+                        "vmigrate show web1 --samples\n"
+                        "vmigrate show 17 --json");
+    std::string which;
+    bool samples = false;
+    arguments.app()
+        .add_option("MIGRATION", which, "Id of a migration, or a guest for its newest")
+        ->required()
+        ->type_name("");
+    arguments.app().add_flag("--samples", samples, "Every sample that was taken on the way");
+    if (const auto code = arguments.parse(words)) {
+        return *code;
+    }
+    const auto config = load_or_complain(arguments.config_path());
+    if (!config) {
+        return kExitUsage;
+    }
+    const SystemClock clock;
+    const auto store = open_history(*config, history::Store::Access::read_only, clock);
+    if (!store) {
+        return complain(store.error());
+    }
+    const auto entry = find_migration(**store, which);
+    if (!entry) {
+        return complain(entry.error());
+    }
+    const auto story = (*store)->story(entry->id);
+    if (!story) {
+        return complain(story.error());
+    }
+    if (arguments.json()) {
+        print_line(story_json(*story, samples));
+    } else {
+        fmt::print("{}", story_text(*story, samples));
+    }
+    return kExitDone;
+}
+
+}  // namespace vmigrate::cli

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/detach.h"
+#include "cli/exit_code.h"
+#include "cli/planning.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/request_options.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "handover/none.h"
+#include "libvirt/migration.h"
+#include "orchestrator/runner.h"
+
+namespace vmigrate::cli {
+namespace {
+
+/// Prints why a plan is not carried out.
+int refuse(const Plan& plan, bool json) {
+    if (json) {
+        print_line(to_json(plan));
+    }
+    for (const auto& check : plan.checks) {
+        if (check.verdict == Check::Verdict::failed) {
+            print_error(fmt::format("{}: {}; {}", check.name, check.finding, check.fix));
+        }
+    }
+    if (!plan.blocked()) {
+        print_error(fmt::format(
+            "{} will not converge below {}, or with a ceiling under {}; nothing was touched; see "
+            "'vmigrate plan'",
+            quoted(plan.guest.ref.name), format_rate(plan.prediction.bandwidth_needed),
+            format_time(plan.prediction.ceiling_needed)));
+    }
+    return exit_code(plan);
+}
+
+void report(const Record& record, const Json& plan, bool json) {
+    if (json) {
+        Json result = {{"event", "result"}};
+        result.update(to_json(record));
+        print_line(result);
+        return;
+    }
+    fmt::print("{}", outcome_text(record, plan));
+    fmt::print("{}", measures_text(record.measures, plan));
+    std::fflush(stdout);
+}
+
+/// Plans and runs; `detached` is set in the child of --detach and takes the migration's id.
+int migrate(const Config& config, const Request& request, bool json,
+            const std::function<void(std::int64_t)>& detached) {
+    EventQueue events;
+    Interrupts interrupts;
+    const SystemClock clock;
+    auto store = open_history(config, history::Store::Access::read_write, clock);
+    if (!store) {
+        return complain(store.error());
+    }
+    const libvirt::EventLoop loop;
+    const auto planned = plan_migration(config, request, **store);
+    if (!planned) {
+        return complain(planned.error());
+    }
+    const auto& plan = planned->plan;
+    if (exit_code(plan) != kExitDone) {
+        return refuse(plan, json);
+    }
+    const auto plan_json = to_json(plan);
+    if (json) {
+        Json event = {{"event", "plan"}};
+        event.update(plan_json);
+        print_line(event);
+    } else {
+        fmt::print(stderr, "{}", plan_summary(plan));
+    }
+
+    auto hypervisor =
+        libvirt::make_hypervisor(*planned->source, *planned->destination, plan.guest.ref, events);
+    auto network = handover::make(config.network_backend);
+    if (!hypervisor || !network) {
+        return complain(!hypervisor ? hypervisor.error() : network.error());
+    }
+    TerminalLine line(stderr);
+    TerminalStatus terminal_status(line, clock);
+    JsonStatus json_status;
+    DetachedStatus detached_status(detached);
+    Status& status = detached ? static_cast<Status&>(detached_status)
+                     : json   ? static_cast<Status&>(json_status)
+                              : terminal_status;
+    const auto journal = (*store)->journal();
+    interrupts.abort_through(&events);
+    const auto record = run(plan, {**hypervisor, **network, *journal, status, events, clock});
+    line.end();
+    if (!record) {
+        return complain(record.error());
+    }
+    report(*record, plan_json, json);
+    return exit_code(*record);
+}
+
+}  // namespace
+
+int run_start(const Words& words) {
+    Arguments arguments("start", "Move a guest to another host.",
+                        "vmigrate start web1\n"
+                        "vmigrate start web1 --to host2 --bandwidth 500\n"
+                        "vmigrate start web1 --to host2 --set blackout-ceiling=200ms --detach\n"
+                        "vmigrate start -- '-odd name'");
+    RequestOptions options(arguments.app());
+    bool detach = false;
+    arguments.app().add_flag("--detach", detach,
+                             "Return once it has started; see status --watch and abort");
+    if (const auto code = arguments.parse(words)) {
+        return *code;
+    }
+    const auto config = load_or_complain(arguments.config_path());
+    if (!config) {
+        return kExitUsage;
+    }
+    const auto request = options.request(*config);
+    if (!request) {
+        return complain(request.error());
+    }
+    if (!detach) {
+        return migrate(*config, *request, arguments.json(), nullptr);
+    }
+    std::int64_t id = 0;
+    const int code = run_detached(
+        [&](std::function<void(std::int64_t)> started) {
+            return migrate(*config, *request, arguments.json(), started);
+        },
+        &id);
+    if (code != kExitDone) {
+        return code;
+    }
+    if (arguments.json()) {
+        print_line({{"event", "started"}, {"id", id}});
+    } else {
+        fmt::print(
+            "migration {} started; follow it with 'vmigrate status {} --watch', end it with "
+            "'vmigrate abort {}'\n",
+            id, id, id);
+    }
+    return kExitDone;
+}
+
+}  // namespace vmigrate::cli

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+
+#include <thread>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/follow.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+
+namespace vmigrate::cli {
+namespace {
+
+Json status_json(const history::Entry& entry, const std::optional<history::SampleRow>& sample) {
+    auto json = entry_json(entry);
+    json["progress_percent"] = sample ? Json(sample->progress_percent) : Json(nullptr);
+    json["elapsed_ms"] = sample ? Json(sample->elapsed.count()) : Json(nullptr);
+    json["sample"] = sample ? to_json(sample->sample) : Json(nullptr);
+    return json;
+}
+
+std::vector<std::string> status_row(const history::Entry& entry,
+                                    const std::optional<history::SampleRow>& sample) {
+    return {
+        fmt::format("{}", entry.id),
+        quoted(entry.guest.name),
+        entry.source,
+        entry.destination,
+        entry.outcome ? std::string(name_of(*entry.outcome)) : std::string(name_of(entry.phase)),
+        sample ? fmt::format("{} %", sample->progress_percent) : "-",
+        sample ? format_bytes(sample->sample.memory_remaining + sample->sample.disk_remaining)
+               : "-",
+        entry.outcome        ? "ended"
+        : entry.holder_alive ? fmt::format("process {}", entry.holder_pid)
+                             : fmt::format("process is gone: vmigrate recover {}", entry.id)};
+}
+
+/// Prints one migration, or all that have not ended.
+int print_status(history::Store& store, const std::vector<history::Entry>& entries, bool json) {
+    std::vector<std::vector<std::string>> rows = {
+        {"ID", "GUEST", "FROM", "TO", "PHASE", "DONE", "LEFT", "STATE"}};
+    for (const auto& entry : entries) {
+        const auto sample = store.last_sample(entry.id);
+        if (!sample) {
+            return complain(sample.error());
+        }
+        if (json) {
+            print_line(status_json(entry, *sample));
+        } else {
+            rows.push_back(status_row(entry, *sample));
+        }
+    }
+    if (!json) {
+        fmt::print("{}", rows.size() > 1 ? table(rows) : "no migration is under way\n");
+    }
+    return kExitDone;
+}
+
+}  // namespace
+
+int run_status(const Words& words) {
+    Arguments arguments("status", "Show or follow migrations that have not ended.",
+                        "vmigrate status\n"
+                        "vmigrate status web1 --watch\n"
+                        "vmigrate status 17 --json");
+    std::optional<std::string> which;
+    bool watch = false;
+    arguments.app()
+        .add_option("MIGRATION", which, "Id of a migration, or its guest")
+        ->type_name("");
+    arguments.app().add_flag("--watch", watch, "Follow it to its end and exit with its outcome");
+    if (const auto code = arguments.parse(words)) {
+        return *code;
+    }
+    const auto config = load_or_complain(arguments.config_path());
+    if (!config) {
+        return kExitUsage;
+    }
+    const SystemClock clock;
+    const auto store = open_history(*config, history::Store::Access::read_only, clock);
+    if (!store) {
+        return complain(store.error());
+    }
+    std::vector<history::Entry> entries;
+    if (which) {
+        auto entry = find_migration(**store, *which);
+        if (!entry) {
+            return complain(entry.error());
+        }
+        entries.push_back(std::move(*entry));
+    } else {
+        history::Filter filter;
+        filter.unfinished = true;
+        filter.limit = 0;
+        auto unfinished = (*store)->list(filter);
+        if (!unfinished) {
+            return complain(unfinished.error());
+        }
+        entries = std::move(*unfinished);
+    }
+    if (!watch || entries.empty()) {
+        return print_status(**store, entries, arguments.json());
+    }
+    if (entries.size() > 1) {
+        print_error(
+            "status: several migrations are under way; say which one to watch, see "
+            "'vmigrate status'");
+        return kExitUsage;
+    }
+    return follow(**store, entries.front().id, arguments.json(), clock);
+}
+
+}  // namespace vmigrate::cli

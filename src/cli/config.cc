@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "base/text.h"
+#include "handover/none.h"
+
+namespace vmigrate::cli {
+namespace {
+
+constexpr auto kDefaultPath = "/etc/vmigrate/vmigrate.toml";
+
+/// Walks the table and collects what is wrong instead of stopping at the first.
+class Reader {
+  public:
+    explicit Reader(std::string path) { config_.path = std::move(path); }
+
+    tl::expected<Config, ConfigErrors> read(const toml::table& root) {
+        for (const auto& [key, node] : root) {
+            const toml::table* section = table(key, node);
+            if (section == nullptr) {
+                continue;
+            }
+            if (key == "hosts") {
+                read_hosts(*section);
+            } else if (key == "policy") {
+                read_policies(*section);
+            } else if (key == "network") {
+                read_network(*section);
+            } else if (key == "history") {
+                read_history(*section);
+            } else if (key == "transport") {
+                read_transport(*section);
+            }
+        }
+        config_.policies.try_emplace("default");
+        if (errors_.empty()) {
+            config_.exists = true;
+            return std::move(config_);
+        }
+        std::stable_sort(errors_.begin(), errors_.end(),
+                         [](const auto& a, const auto& b) { return a.first < b.first; });
+        ConfigErrors lines;
+        for (const auto& [line, text] : errors_) {
+            lines.push_back(fmt::format("{}:{}: {}", config_.path, line, text));
+        }
+        return tl::unexpected(std::move(lines));
+    }
+
+  private:
+    void complain(const toml::source_region& where, std::string text) {
+        errors_.emplace_back(where.begin.line, std::move(text));
+    }
+
+    void unknown_key(const toml::key& key, std::string_view section,
+                     const std::vector<std::string>& known) {
+        const auto near = nearest(key.str(), known);
+        complain(key.source(),
+                 near ? fmt::format("unknown key {} in [{}]; did you mean '{}'?", quoted(key.str()),
+                                    section, *near)
+                      : fmt::format("unknown key {} in [{}]; known: {}", quoted(key.str()), section,
+                                    fmt::join(known, ", ")));
+    }
+
+    const toml::table* table(const toml::key& key, const toml::node& node) {
+        static const std::vector<std::string> kSections = {"hosts", "policy", "network", "history",
+                                                           "transport"};
+        if (std::find(kSections.begin(), kSections.end(), key.str()) == kSections.end()) {
+            const auto near = nearest(key.str(), kSections);
+            complain(key.source(),
+                     near ? fmt::format("unknown section {}; did you mean '{}'?", quoted(key.str()),
+                                        *near)
+                          : fmt::format("unknown section {}; known: {}", quoted(key.str()),
+                                        fmt::join(kSections, ", ")));
+            return nullptr;
+        }
+        return expect_table(key, node);
+    }
+
+    const toml::table* expect_table(const toml::key& key, const toml::node& node) {
+        if (!node.is_table()) {
+            complain(node.source(),
+                     fmt::format("{} must be a table, as in [{}]", quoted(key.str()), key.str()));
+        }
+        return node.as_table();
+    }
+
+    std::string text(const toml::key& key, const toml::node& node) {
+        const auto value = node.value_exact<std::string>();
+        if (!value || value->empty()) {
+            complain(node.source(), fmt::format("{} must be text in quotes{}", key.str(),
+                                                value ? ", not empty" : ""));
+        }
+        return value.value_or("");
+    }
+
+    std::string absolute_path(const toml::key& key, const toml::node& node) {
+        auto path = text(key, node);
+        if (!path.empty() && path.front() != '/') {
+            complain(node.source(), fmt::format("{} = {} must be a path from the root, as in '/{}'",
+                                                key.str(), quoted(path), path));
+        }
+        return path;
+    }
+
+    std::vector<std::pair<std::string, std::string>> pairs(const toml::key& key,
+                                                           const toml::node& node, bool paths) {
+        std::vector<std::pair<std::string, std::string>> result;
+        const toml::table* entries = node.as_table();
+        if (entries == nullptr) {
+            complain(node.source(),
+                     fmt::format("{} must be a table of texts, as in {} = {{ {} }}", key.str(),
+                                 key.str(), paths ? "\"/there\" = \"/here\"" : "rack = \"3\""));
+            return result;
+        }
+        for (const auto& [name, value] : *entries) {
+            if (paths && !name.str().starts_with('/')) {
+                complain(name.source(), fmt::format("{} in {} must be a path from the root",
+                                                    quoted(name.str()), key.str()));
+            }
+            result.emplace_back(name.str(), paths ? absolute_path(name, value) : text(name, value));
+        }
+        return result;
+    }
+
+    void read_hosts(const toml::table& hosts) {
+        for (const auto& [name, node] : hosts) {
+            if (!node.is_table()) {
+                complain(node.source(), fmt::format("{} in [hosts] must be a table: write "
+                                                    "[hosts.NAME] with uri = \"...\" below it",
+                                                    quoted(name.str())));
+                continue;
+            }
+            read_host(name, *node.as_table());
+        }
+    }
+
+    void read_host(const toml::key& name, const toml::table& table) {
+        libvirt::HostAccess host;
+        host.name = std::string(name.str());
+        for (const auto& [key, node] : table) {
+            if (key == "uri") {
+                host.uri = text(key, node);
+            } else if (key == "peer-uri") {
+                host.peer_uri = text(key, node);
+            } else if (key == "migration-host") {
+                host.migration_host = text(key, node);
+            } else if (key == "graphics-listen") {
+                host.graphics_listen = text(key, node);
+            } else if (key == "emulator") {
+                host.emulator = absolute_path(key, node);
+            } else if (key == "shared-storage") {
+                read_paths(key, node, host.shared_storage);
+            } else if (key == "path-map") {
+                host.path_map = pairs(key, node, true);
+            } else if (key == "labels") {
+                host.labels = pairs(key, node, false);
+            } else {
+                unknown_key(key, fmt::format("hosts.{}", host.name), config_keys().at("hosts"));
+            }
+        }
+        if (!table.contains("uri")) {
+            complain(name.source(),
+                     fmt::format("[hosts.{}] has no uri; add uri = \"qemu+ssh://root@{}/system\"",
+                                 host.name, host.name));
+        }
+        for (const auto& other : config_.hosts) {
+            if (other.uri == host.uri && !host.uri.empty()) {
+                complain(name.source(), fmt::format("hosts {} and {} have the same uri; each host "
+                                                    "needs its own",
+                                                    quoted(other.name), quoted(host.name)));
+            }
+        }
+        config_.hosts.push_back(std::move(host));
+    }
+
+    void read_paths(const toml::key& key, const toml::node& node, std::vector<std::string>& out) {
+        const toml::array* list = node.as_array();
+        if (list == nullptr) {
+            complain(node.source(), fmt::format("{} must be a list, as in {} = [\"/srv/images\"]",
+                                                key.str(), key.str()));
+            return;
+        }
+        for (const auto& entry : *list) {
+            out.push_back(absolute_path(key, entry));
+        }
+    }
+
+    void read_policies(const toml::table& policies) {
+        // "default" is the base of the others, wherever it stands in the file.
+        Options base;
+        if (const auto* node = policies.get("default"); node != nullptr) {
+            base = read_policy("default", *node, Options{});
+        }
+        config_.policies["default"] = base;
+        for (const auto& [name, node] : policies) {
+            if (name != "default") {
+                const std::string policy(name.str());
+                config_.policies[policy] = read_policy(policy, node, base);
+            }
+        }
+    }
+
+    Options read_policy(const std::string& name, const toml::node& node, Options options) {
+        const toml::table* table = node.as_table();
+        if (table == nullptr) {
+            complain(node.source(),
+                     fmt::format("{} in [policy] must be a table: write [policy.NAME] with its "
+                                 "keys below it",
+                                 quoted(name)));
+            return options;
+        }
+        const auto errors_before = errors_.size();
+        for (const auto& [key, value] : *table) {
+            set(name, key, value, options);
+        }
+        if (errors_.size() == errors_before) {
+            if (const auto valid = validate(options); !valid) {
+                complain(table->source(),
+                         fmt::format("[policy.{}]: {}", name, valid.error().message));
+            }
+        }
+        return options;
+    }
+
+    void set(const std::string& policy, const toml::key& key, const toml::node& node,
+             Options& options) {
+        std::vector<std::string> known;
+        for (const auto& option : option_keys()) {
+            known.emplace_back(option.key);
+        }
+        if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+            unknown_key(key, fmt::format("policy.{}", policy), known);
+            return;
+        }
+        std::string value;
+        if (const auto text = node.value_exact<std::string>()) {
+            value = *text;
+        } else if (const auto number = node.value_exact<std::int64_t>()) {
+            value = fmt::format("{}", *number);
+        } else if (const auto truth = node.value_exact<bool>()) {
+            value = *truth ? "yes" : "no";
+        } else {
+            complain(
+                node.source(),
+                fmt::format("{} must be text in quotes, a whole number, true or false", key.str()));
+            return;
+        }
+        if (const auto done = set_option(options, key.str(), value); !done) {
+            complain(node.source(), done.error().message);
+        }
+    }
+
+    void read_network(const toml::table& table) {
+        for (const auto& [key, node] : table) {
+            if (key != "backend") {
+                unknown_key(key, "network", config_keys().at("network"));
+                continue;
+            }
+            config_.network_backend = text(key, node);
+            if (const auto made = handover::make(config_.network_backend); !made) {
+                complain(node.source(), made.error().message);
+            }
+        }
+    }
+
+    void read_history(const toml::table& table) {
+        for (const auto& [key, node] : table) {
+            if (key == "path") {
+                config_.history_path = absolute_path(key, node);
+            } else {
+                unknown_key(key, "history", config_keys().at("history"));
+            }
+        }
+    }
+
+    void read_transport(const toml::table& table) {
+        for (const auto& [key, node] : table) {
+            if (key != "clear-text") {
+                unknown_key(key, "transport", config_keys().at("transport"));
+                continue;
+            }
+            const auto word = text(key, node);
+            if (word != "refuse" && word != "allow") {
+                complain(node.source(),
+                         fmt::format("clear-text = {} is neither \"refuse\" nor \"allow\"",
+                                     quoted(word)));
+            }
+            config_.clear_text = word == "allow" ? ClearText::allow : ClearText::refuse;
+        }
+    }
+
+    Config config_;
+    std::vector<std::pair<toml::source_index, std::string>> errors_;
+};
+
+template <class List, class Name>
+std::string suggestion(const List& known, const std::string& wanted, Name name,
+                       const std::string& path) {
+    std::vector<std::string> names;
+    for (const auto& entry : known) {
+        names.push_back(name(entry));
+    }
+    if (const auto near = nearest(wanted, names)) {
+        return fmt::format("did you mean '{}'?", *near);
+    }
+    if (names.empty()) {
+        return fmt::format("{} has none", path);
+    }
+    return fmt::format("{} has {}", path, fmt::join(names, ", "));
+}
+
+}  // namespace
+
+const std::map<std::string, std::vector<std::string>>& config_keys() {
+    static const std::map<std::string, std::vector<std::string>> keys = {
+        {"hosts",
+         {"uri", "peer-uri", "migration-host", "graphics-listen", "emulator", "shared-storage",
+          "path-map", "labels"}},
+        {"network", {"backend"}},
+        {"history", {"path"}},
+        {"transport", {"clear-text"}}};
+    return keys;
+}
+
+Error no_hosts(const Config& config) {
+    return {
+        ErrorKind::config,
+        fmt::format("{} {}: add a [hosts.NAME] with its uri for each host, see vmigrate.toml(5)",
+                    config.path, config.exists ? "names no hosts" : "does not exist")};
+}
+
+Result<libvirt::HostAccess> Config::host(const std::string& name) const {
+    for (const auto& candidate : hosts) {
+        if (candidate.name == name) {
+            return candidate;
+        }
+    }
+    return fail(ErrorKind::not_found,
+                fmt::format("no host {}; {}", quoted(name),
+                            suggestion(
+                                hosts, name, [](const auto& host) { return host.name; }, path)));
+}
+
+Result<Options> Config::policy(const std::string& name) const {
+    if (const auto found = policies.find(name); found != policies.end()) {
+        return found->second;
+    }
+    return fail(
+        ErrorKind::not_found,
+        fmt::format("no policy {}; {}", quoted(name),
+                    suggestion(
+                        policies, name, [](const auto& entry) { return entry.first; }, path)));
+}
+
+tl::expected<Config, ConfigErrors> parse_config(const std::string& text, const std::string& path) {
+    try {
+        return Reader(path).read(toml::parse(text, path));
+    } catch (const toml::parse_error& error) {
+        return tl::unexpected(ConfigErrors{fmt::format("{}:{}: {}", path, error.source().begin.line,
+                                                       std::string(error.description()))});
+    }
+}
+
+tl::expected<Config, ConfigErrors> load_config(const std::optional<std::string>& given) {
+    const char* from_environment = std::getenv("VMIGRATE_CONFIG");
+    const bool named = given || (from_environment != nullptr && *from_environment != '\0');
+    const std::string path = given ? *given : named ? from_environment : kDefaultPath;
+    std::error_code ignored;
+    errno = 0;
+    std::ifstream file(path);
+    const int error = std::filesystem::is_directory(path, ignored) ? EISDIR : file ? 0 : errno;
+    if (error == ENOENT && !named) {
+        Config config;
+        config.path = path;
+        config.policies.try_emplace("default");
+        return config;
+    }
+    if (error != 0) {
+        return tl::unexpected(
+            ConfigErrors{fmt::format("{}: {}; give a readable file with --config or "
+                                     "VMIGRATE_CONFIG",
+                                     path, std::strerror(error))});
+    }
+    return parse_config({std::istreambuf_iterator<char>(file), {}}, path);
+}
+
+}  // namespace vmigrate::cli

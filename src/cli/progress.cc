@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+
+#include "cli/report.h"
+#include "orchestrator/json.h"
+
+namespace vmigrate::cli {
+
+std::string progress_line(const Progress& progress) {
+    auto text = fmt::format("{:<8} {:3} %  {} left", name_of(progress.phase), progress.percent,
+                            format_bytes(progress.remaining));
+    if (progress.phase == Phase::precopy || progress.phase == Phase::handover) {
+        text += fmt::format("  iteration {}", progress.iteration);
+    }
+    if (progress.dirty_rate.count > 0) {
+        text += fmt::format("  dirty {}", format_rate(progress.dirty_rate));
+    }
+    if (progress.bandwidth.count > 0) {
+        text += fmt::format("  sending {}", format_rate(progress.bandwidth));
+    }
+    if (progress.throttle_percent > 0) {
+        text += fmt::format("  throttled {} %", progress.throttle_percent);
+    }
+    if (progress.eta) {
+        text += fmt::format("  ETA {}", format_time(*progress.eta));
+    }
+    return text;
+}
+
+void TerminalStatus::started(std::int64_t id) {
+    line_.print(fmt::format("migration {} started", id));
+}
+
+void TerminalStatus::progress(const Progress& progress) {
+    const auto now = clock_.now();
+    const bool due = !printed_ || now - *printed_ >= seconds(1) || progress.phase != shown_;
+    if (line_.smart() || due) {
+        line_.rewrite(progress_line(progress));
+        printed_ = now;
+        shown_ = progress.phase;
+    }
+}
+
+void TerminalStatus::phase(Phase phase, std::string_view note) {
+    line_.print(note.empty() ? fmt::format("{}", name_of(phase))
+                             : fmt::format("{:<8} {}", name_of(phase), note));
+}
+
+void TerminalStatus::notice(std::string_view text) {
+    line_.print(text);
+}
+
+void JsonStatus::started(std::int64_t id) {
+    print_line({{"event", "started"}, {"id", id}});
+}
+
+void JsonStatus::progress(const Progress& progress) {
+    Json json = {{"event", "progress"}};
+    json.update(to_json(progress));
+    print_line(json);
+}
+
+void JsonStatus::phase(Phase phase, std::string_view note) {
+    print_line({{"event", "phase"}, {"phase", name_of(phase)}, {"note", note}});
+}
+
+void JsonStatus::notice(std::string_view text) {
+    print_line({{"event", "notice"}, {"text", text}});
+}
+
+}  // namespace vmigrate::cli

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The implementations of Status: a terminal line, JSON lines, and nothing at all once a detached
+// migration has said its number. Thread rule: as Status.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "cli/terminal.h"
+#include "orchestrator/status.h"
+
+namespace vmigrate::cli {
+
+/// "precopy 45 %  312.0 MiB left  dirty 12.3 MiB/s  sending 98.0 MiB/s  ETA 3.0 s"
+std::string progress_line(const Progress& progress);
+
+/// Rewrites its line on a smart terminal; else a plain line at phase changes and at most every
+/// second.
+class TerminalStatus final : public Status {
+  public:
+    TerminalStatus(TerminalLine& line, const Clock& clock) : line_(line), clock_(clock) {}
+    void started(std::int64_t id) override;
+    void progress(const Progress& progress) override;
+    void phase(Phase phase, std::string_view note) override;
+    void notice(std::string_view text) override;
+
+  private:
+    TerminalLine& line_;
+    const Clock& clock_;
+    std::optional<TimePoint> printed_;
+    Phase shown_ = Phase::planned;
+};
+
+/// One object for each call, `"event"` first, on stdout.
+class JsonStatus final : public Status {
+  public:
+    void started(std::int64_t id) override;
+    void progress(const Progress& progress) override;
+    void phase(Phase phase, std::string_view note) override;
+    void notice(std::string_view text) override;
+};
+
+/// Passes the migration's id on once, then stays silent: the history has the rest.
+class DetachedStatus final : public Status {
+  public:
+    explicit DetachedStatus(std::function<void(std::int64_t)> report)
+        : report_(std::move(report)) {}
+    void started(std::int64_t id) override { report_(id); }
+    void progress(const Progress& progress) override { static_cast<void>(progress); }
+    void phase(Phase /*phase*/, std::string_view /*note*/) override {}
+    void notice(std::string_view /*text*/) override {}
+
+  private:
+    std::function<void(std::int64_t)> report_;
+};
+
+}  // namespace vmigrate::cli
