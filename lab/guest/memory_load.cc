@@ -41,9 +41,9 @@ MemoryLoad::Kind MemoryLoad::kind(std::size_t page) const {
 
 // Text is rows of 64 bytes, like a table's: a key, a counter, a small and a large number, words.
 std::uint64_t MemoryLoad::content(Kind kind, std::size_t page, std::size_t position,
-                                  Random& random) {
+                                  std::uint64_t random) {
     if (kind == Kind::kRandom) {
-        return random.next();
+        return random;
     }
     static constexpr char kWords[8][9] = {"shipped ", "pending ", "invoice ", "customer",
                                           "returned", "warehous", "priority", "        "};
@@ -52,13 +52,13 @@ std::uint64_t MemoryLoad::content(Kind kind, std::size_t page, std::size_t posit
         case 0:
             return page * 64 + position / 8;
         case 1:
-            return random.next() & 0xffff;
+            return random & 0xffff;
         case 2:
-            return random.next() & 0xffffffffff;
+            return random >> 24;
         case 3:
             return 0;
         default:
-            std::memcpy(&word, kWords[random.next() >> 61], sizeof word);
+            std::memcpy(&word, kWords[random >> (3 * (position % 8)) & 7], sizeof word);
             return word;
     }
 }
@@ -73,8 +73,12 @@ void MemoryLoad::fill(std::size_t page, std::uint64_t sequence) {
     p[kMagicWord] = kMagic;
     p[kPageWord] = page;
     p[kSequenceWord] = sequence;
+    std::uint64_t random = random_.next();
     for (std::size_t i = kHeaderWords; i < kWordsPerPage; ++i) {
-        p[i] = content(k, page, i, random_);
+        if (k == Kind::kRandom || i % 8 == 0) {
+            random = random_.next();  // one for a row: filling is a good part of the boot
+        }
+        p[i] = content(k, page, i, random);
     }
     p[kSumWord] = page_sum(p);
     ledger_->set(page, {sequence, p[kSumWord]});
@@ -132,7 +136,7 @@ void MemoryLoad::write(std::size_t page, std::size_t change_words) {
     std::size_t position = random_.below(body);
     for (std::size_t i = 0; i < change_words; ++i, position = (position + 1) % body) {
         std::uint64_t& word = p[kHeaderWords + position];
-        const std::uint64_t value = content(k, page, kHeaderWords + position, random_);
+        const std::uint64_t value = content(k, page, kHeaderWords + position, random_.next());
         sum += (value - word) * weight(kHeaderWords + position);
         word = value;
     }

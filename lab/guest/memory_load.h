@@ -28,7 +28,8 @@ class MemoryLoad {
 
     Kind kind(std::size_t page) const;
     std::uint64_t* words(std::size_t page) const { return memory_ + page * kWordsPerPage; }
-    static std::uint64_t content(Kind kind, std::size_t page, std::size_t position, Random& random);
+    static std::uint64_t content(Kind kind, std::size_t page, std::size_t position,
+                                 std::uint64_t random);
     void reshape(const Settings& settings);
     void fill(std::size_t page, std::uint64_t sequence);
     void write(std::size_t page, std::size_t change_words);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,10 +35,12 @@ class Log {
     Log& operator=(const Log&) = delete;
 
     void append(const Record& record, bool ready) {
-        if (size_ >= kLogLimitBytes) {
+        if (struct stat now = {}; fstat(fd_, &now) != 0 || now.st_nlink == 0) {
+            reopen();  // the guest was removed, and now there is another one of its name
+            ready_ = false;
+        } else if (size_ >= kLogLimitBytes) {
             rename((base_ + ".log").c_str(), (base_ + ".old").c_str());
-            close(fd_);
-            open_file();
+            reopen();
         }
         if (write(fd_, &record, sizeof record) == sizeof record) {
             size_ += sizeof record;
@@ -49,6 +52,11 @@ class Log {
     }
 
   private:
+    void reopen() {
+        close(fd_);
+        open_file();
+    }
+
     void open_file() {
         fd_ = open((base_ + ".log").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644);
         size_ = static_cast<std::uint64_t>(lseek(fd_, 0, SEEK_END));

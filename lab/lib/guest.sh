@@ -127,6 +127,7 @@ make_guest() {
     else
         virsh_on "$host" create "$xml" >/dev/null
     fi
+    cp "$STATE/$host"/cache/qemu/capabilities/*.xml "$CACHE_DIR/libvirt/" 2>/dev/null || true
     if [ "$start" = run ]; then await_first_heartbeat; fi
     trap - EXIT INT TERM HUP
 }

@@ -121,6 +121,9 @@ make_host() {
     mgmt=${NETWORK_PREFIX[mgmt]}.$((10 + $2)) mig=${NETWORK_PREFIX[mig]}.$((10 + $2))
     mkdir "$dir" "$dir/etc" "$dir/run" "$dir/lib" "$dir/log" "$dir/cache" "$dir/local"
     make_certificate "$1" "$2" "$dir/etc/pki"
+    # what libvirt found out about an emulator takes a second each time; libvirt checks if it holds
+    mkdir -p "$dir/cache/qemu/capabilities" "$CACHE_DIR/libvirt"
+    cp "$CACHE_DIR"/libvirt/*.xml "$dir/cache/qemu/capabilities/" 2>/dev/null || true
     cat >"$dir/etc/libvirtd.conf" <<EOT
 listen_tls = 0
 listen_tcp = 1

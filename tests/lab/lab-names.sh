@@ -11,5 +11,8 @@ for name in "two words" "it's \"q\" <&>" "Grüße 日本" "-dash"; do
 done
 [ -z "$(lab exec host1 virsh list --all --name | xargs)" ] || fail "guests are left"
 lab guest "it's alive"
+lab guest --remove "it's alive"
+lab guest "it's alive" # a second guest of that name is no mix of both
+[ "$(heartbeat_field "it's alive" boots)" -eq 1 ] || fail "heartbeats of two guests are mixed"
 lab set "it's alive" dirty-rate=1M
 [ "$(heartbeat_field "it's alive" packets)" -gt 0 ] || fail "no heartbeats"
