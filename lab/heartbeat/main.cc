@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The peer's program; "lab" runs it, its arguments are not for people:
 //   receive DIRECTORY | report LOG [--since NS] [--until NS] [--json] | after LOG REALTIME_NS
-//   set ADDRESS WORDS | hash -- NAME | clock
+//   set ADDRESS WORDS | check WORDS | hash -- NAME | clock
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "guest/settings.h"
 #include "heartbeat/control.h"
 #include "heartbeat/log.h"
 #include "heartbeat/packet.h"
@@ -114,6 +115,10 @@ int main(int argc, char** argv) {
     }
     if (command == "set" && rest.size() == 2) {
         const std::string error = send_settings(rest[0], rest[1]);
+        return error.empty() ? 0 : fail(error);
+    }
+    if (command == "check" && rest.size() == 1) {
+        const std::string error = SettingsStore().apply(rest[0]);
         return error.empty() ? 0 : fail(error);
     }
     if (command == "hash" && rest.size() == 2) {

@@ -66,6 +66,7 @@ cmd_guest() {
     [ "$define" ] || [ "$start" ] || usage_error "--transient and --no-start exclude each other"
     [[ $workload =~ ^[A-Za-z0-9=%\ -]*$ ]] ||
         usage_error "bad workload \"$workload\"; see lab set --help"
+    "$(heartbeat_program)/heartbeat" check "$workload" || exit 2
     if guest_number "$name" >/dev/null; then die "guest \"$name\" exists already"; fi
     make_guest
 }

@@ -3,7 +3,8 @@
 # The peer's side of the guests' workload: the receiver of heartbeats, its evaluation, control.
 
 heartbeat_program() {
-    build_cached heartbeat "-O2 -s" "$LAB_DIR"/heartbeat/*.cc "$LAB_DIR"/heartbeat/*.h
+    build_cached heartbeat "-O2 -s" "$LAB_DIR"/heartbeat/*.cc "$LAB_DIR"/heartbeat/*.h \
+        "$LAB_DIR"/guest/settings.cc "$LAB_DIR"/guest/settings.h
 }
 
 start_receiver() {

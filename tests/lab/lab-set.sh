@@ -21,4 +21,5 @@ sleep 1
 for bad in dirty=1 dirty-rate=-1 dirty-rate=1X hot=200 disk-block=1000 "zero=60 random=60"; do
     # shellcheck disable=SC2086
     ! lab set g $bad 2>/dev/null || fail "\"$bad\" is accepted"
+    ! lab guest h --workload "$bad" 2>/dev/null || fail "\"$bad\" is accepted for a new guest"
 done
