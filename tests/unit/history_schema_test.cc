@@ -1,0 +1,89 @@
+// LINK: vmigrate_history
+// LABELS: unit
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "history/schema.h"
+
+#include <string_view>
+
+#include "unit/history_fixture.h"
+
+using namespace vmigrate;
+using namespace vmigrate::history;
+
+namespace {
+
+/// The released steps and some that the future may bring.
+std::vector<std::string_view> steps_and(std::initializer_list<std::string_view> more) {
+    std::vector<std::string_view> steps(schema_steps().begin(), schema_steps().end());
+    steps.insert(steps.end(), more);
+    return steps;
+}
+
+int number_of(SQLite::Database& database) {
+    return schema_of(database).number;
+}
+
+}  // namespace
+
+TEST_CASE("an older file is brought up to date, step by step, and keeps what it holds") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    {
+        const auto store = opened(folder.file(), clock);
+        REQUIRE(store->journal()->begin(plan_of("web", kUuid)).has_value());
+    }
+    SQLite::Database database(folder.file(), SQLite::OPEN_READWRITE);
+    const int released = static_cast<int>(schema_steps().size());
+    CHECK(number_of(database) == released);
+
+    const auto steps = steps_and({"ALTER TABLE migrations ADD COLUMN colour TEXT DEFAULT 'red'",
+                                  "CREATE TABLE one (x); CREATE TABLE two (y)"});
+    upgrade(database, steps);
+    CHECK(number_of(database) == released + 2);
+    CHECK(database.execAndGet("SELECT guest_name || colour FROM migrations").getString() ==
+          "webred");
+    CHECK(database.tableExists("two"));
+    upgrade(database, steps);  // nothing left to do
+    CHECK(number_of(database) == released + 2);
+}
+
+TEST_CASE("a step that fails leaves the schema before it, whole") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    opened(folder.file(), clock);
+    SQLite::Database database(folder.file(), SQLite::OPEN_READWRITE);
+    const int released = static_cast<int>(schema_steps().size());
+    const auto steps = steps_and({"CREATE TABLE one (x)", "CREATE TABLE two (y); SELECT nonsense"});
+    CHECK_THROWS_AS(upgrade(database, steps), SQLite::Exception);
+    CHECK(number_of(database) == released + 1);
+    CHECK(database.tableExists("one"));
+    CHECK_FALSE(database.tableExists("two"));
+}
+
+TEST_CASE("an interrupted creation is completed") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    // The file exists in WAL mode, but its creator died before the first step.
+    SQLite::Database(folder.file(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+        .exec("PRAGMA journal_mode = WAL");
+    CHECK(opened(folder.file(), clock, Store::Access::read_only)->list({}).value().empty());
+    CHECK(opened(folder.file(), clock)->journal()->begin(plan_of("web", kUuid)).has_value());
+}
+
+TEST_CASE("the columns of the measures have the names of their JSON") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    opened(folder.file(), clock);
+    const SQLite::Database database(folder.file(), SQLite::OPEN_READONLY);
+    for (const auto* const name :
+         {"setup_ms", "total_ms", "memory_sent_bytes", "disk_sent_bytes", "blackout_us",
+          "guest_speed", "throttled_ms", "throttle_percent_max", "source_cpu_ms",
+          "destination_cpu_ms", "bandwidth_mean_bytes_per_s", "iterations", "predicted_total_ms",
+          "predicted_blackout_ms", "predicted_memory_sent_bytes", "predicted_disk_sent_bytes"}) {
+        SQLite::Statement column(
+            database, "SELECT count(*) FROM pragma_table_info('migrations') WHERE name = ?");
+        column.bind(1, name);
+        REQUIRE(column.executeStep());
+        CHECK_MESSAGE(column.getColumn(0).getInt() == 1, name);
+    }
+}
