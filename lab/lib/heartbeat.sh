@@ -92,7 +92,8 @@ help_warmup() {
     cat <<'TEXT'
 Usage: lab warmup GUEST
 Measures how long the guest needs from being resumed to its first heartbeat: five times stop and
-continue, median in milliseconds. Under emulation this is what any migration adds to the blackout.
+continue, median in milliseconds. QEMU keeps its translated code over a plain stop, so under emulation
+the first moments on another host take longer than this.
 TEXT
 }
 
