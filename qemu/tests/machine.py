@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 
 
@@ -23,6 +24,15 @@ def wait_until(what, condition, timeout=60):
         if time.monotonic() > end:
             raise Failure(f"{what}: not within {timeout} s")
         time.sleep(0.01)
+
+
+def default_binary():
+    """The QEMU of qemu/build; without it the test is skipped."""
+    build = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "build")
+    prefix = subprocess.run([build, "--print-prefix"], stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    if not prefix:
+        sys.exit(77)
+    return prefix + "/bin/qemu-system-x86_64"
 
 
 class Machine:

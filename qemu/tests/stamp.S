@@ -12,7 +12,7 @@
         .set RAM_START, 0x00210000
         .set RAM_PAGES, 96
         .set COLD_START, 0x00800000     /* written once, so that the first pass takes its time */
-        .set COLD_PAGES, 2048
+        .set COLD_PAGES, 512
         .set VIDEO_OFFSET, 0x00080000
         .set VIDEO_PAGES, 64
         .set SERIAL, 0x3f8
