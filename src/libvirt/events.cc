@@ -118,6 +118,11 @@ std::optional<JobState> Translator::stage() const {
     return stage_;
 }
 
+unsigned Translator::stops() const {
+    const std::lock_guard lock(mutex_);
+    return stops_;
+}
+
 void Translator::close() {
     const std::lock_guard lock(mutex_);
     events_ = nullptr;
@@ -131,6 +136,7 @@ void Translator::push(decltype(Event::what) what, Side side, std::optional<WallT
 
 void Translator::stopped(std::optional<WallTime> stamped) {
     if (!std::exchange(source_stopped_, true)) {
+        ++stops_;
         push(GuestStopped{}, Side::source, stamped);
     }
 }

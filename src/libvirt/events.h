@@ -33,6 +33,8 @@ class Translator {
 
     /// What QEMU said last about its migration, if it said anything.
     std::optional<JobState> stage() const;
+    /// How often the guest stopped on the source.
+    unsigned stops() const;
     /// Nothing is pushed any more; the queue may go.
     void close();
 
@@ -51,6 +53,7 @@ class Translator {
     EventQueue* events_;
     std::optional<JobState> stage_;
     std::int64_t last_pass_ = 0;
+    unsigned stops_ = 0;
     bool destination_created_ = false;
     bool source_stopped_ = false;
     bool destination_resumed_ = false;

@@ -4,16 +4,13 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 
 #include "base/text.h"
+#include "libvirt/call.h"
 #include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/events.h"
 #include "libvirt/features.h"
-#include "libvirt/params.h"
 #include "libvirt/patience.h"
 #include "libvirt/qmp.h"
 #include "libvirt/volumes.h"
@@ -28,12 +25,9 @@ constexpr milliseconds kVolumePatience = std::chrono::minutes(5);
 constexpr milliseconds kEndPatience = seconds(10);
 constexpr int kUnansweredMax = 3;
 
-// The blocking call's thread may outlive everybody who waits for it, so it shares what it uses.
-struct CallState {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool returned = false;
-};
+bool never() {
+    return false;
+}
 
 class Migration final : public Hypervisor {
   public:
@@ -68,27 +62,26 @@ class Migration final : public Hypervisor {
         Session& session;
         Side side;
         std::unique_ptr<Subscription> subscription;
+        SharedDomain guest;  ///< as last found on this connection
         std::shared_ptr<std::atomic<int>> unanswered = std::make_shared<std::atomic<int>>(0);
     };
 
     End& end(Side side) { return side == Side::source ? source_ : destination_; }
 
-    template <class Work>
-    auto ask(End& end, milliseconds patience, Work work)
+    template <class Work, class GiveUp = bool (*)()>
+    auto ask(End& end, milliseconds patience, Work work, GiveUp give_up = never)
         -> std::invoke_result_t<Work&, virConnectPtr>;
-    template <class Work>
-    auto ask_guest(End& end, milliseconds patience, Work work)
+    template <class Work, class GiveUp = bool (*)()>
+    auto ask_guest(End& end, milliseconds patience, Work work, GiveUp give_up = never)
         -> std::invoke_result_t<Work&, virDomainPtr>;
     Result<void> subscribe(End& end);
     Result<void> set_parameters(const Json& parameters);
-    bool wait_for_return(milliseconds patience);
 
     const GuestRef guest_;
     const std::shared_ptr<Translator> translator_;
     End source_;
     End destination_;
-    std::shared_ptr<CallState> call_;
-    std::thread thread_;
+    std::unique_ptr<BlockingCall> call_;
 };
 
 Error no_answer(const Session& session, milliseconds patience) {
@@ -99,49 +92,64 @@ Error no_answer(const Session& session, milliseconds patience) {
 
 // Calls `work` with the connection; gives up after `patience`. A host that leaves several calls
 // unanswered is not asked again until one of them ends.
-template <class Work>
-auto Migration::ask(End& end, milliseconds patience, Work work)
+template <class Work, class GiveUp>
+auto Migration::ask(End& end, milliseconds patience, Work work, GiveUp give_up)
     -> std::invoke_result_t<Work&, virConnectPtr> {
     if (*end.unanswered >= kUnansweredMax) {
         return fail(no_answer(end.session, patience));
     }
     ++*end.unanswered;
-    auto answer = within(patience, [connection = share(end.session.connection()),
-                                    unanswered = end.unanswered, work = std::move(work)]() mutable {
-        auto result = work(connection.get());
-        --*unanswered;
-        return result;
-    });
+    auto answer = within(
+        patience,
+        [connection = share(end.session.connection()), unanswered = end.unanswered,
+         work = std::move(work)]() mutable {
+            auto result = work(connection.get());
+            --*unanswered;
+            return result;
+        },
+        give_up);
     if (!answer) {
         return fail(no_answer(end.session, patience));
     }
     return std::move(*answer);
 }
 
-template <class Work>
-auto Migration::ask_guest(End& end, milliseconds patience, Work work)
+// One call to libvirt for each question: the guest is looked up only once (libvirt answers "no such
+// guest" to a handle too).
+template <class Work, class GiveUp>
+auto Migration::ask_guest(End& end, milliseconds patience, Work work, GiveUp give_up)
     -> std::invoke_result_t<Work&, virDomainPtr> {
-    return ask(end, patience,
-               [uuid = guest_.uuid, work = std::move(work)](
-                   virConnectPtr connection) -> std::invoke_result_t<Work&, virDomainPtr> {
-                   const auto domain = domain_by_uuid(connection, uuid);
-                   if (!domain) {
-                       return fail(domain.error());
-                   }
-                   return work(domain->get());
-               });
+    if (!end.guest) {
+        auto found = ask(end, patience,
+                         [uuid = guest_.uuid](virConnectPtr connection) -> Result<SharedDomain> {
+                             auto domain = domain_by_uuid(connection, uuid);
+                             if (!domain) {
+                                 return fail(std::move(domain.error()));
+                             }
+                             return share(std::move(*domain));
+                         });
+        if (!found) {
+            return fail(std::move(found.error()));
+        }
+        end.guest = std::move(*found);
+    }
+    return ask(
+        end, patience,
+        [guest = end.guest, work = std::move(work)](virConnectPtr) mutable {
+            return work(guest.get());
+        },
+        give_up);
 }
 
+// A call that still runs is cancelled; if even that brings no answer its thread is left to end
+// alone.
 Migration::~Migration() {
-    if (thread_.joinable()) {
-        if (!wait_for_return(milliseconds(0))) {
-            static_cast<void>(abort());
-        }
-        if (wait_for_return(kEndPatience)) {
-            thread_.join();
-        } else {
-            thread_.detach();
-        }
+    if (call_ && !call_->returned_within(milliseconds(0))) {
+        static_cast<void>(abort());
+        call_->returned_within(kEndPatience);
+    }
+    if (call_ && call_->returned_within(milliseconds(0))) {
+        call_->join();
     }
     translator_->close();
 }
@@ -247,78 +255,36 @@ Result<MigrationCall> adapted(virDomainPtr domain, MigrationCall call,
     return call;
 }
 
-// The call itself; everything that it uses is its own.
-std::optional<Error> migrate(virDomainPtr domain, virConnectPtr destination,
-                             const std::string& peer_uri, const TypedParams& params,
-                             unsigned flags) {
-    if ((flags & VIR_MIGRATE_PEER2PEER) != 0) {
-        if (virDomainMigrateToURI3(domain, peer_uri.c_str(), params.data(),
-                                   static_cast<unsigned>(params.size()), flags) == 0) {
-            return std::nullopt;
-        }
-        return last_error("");
-    }
-    const DomainHandle moved(virDomainMigrate3(domain, destination, params.data(),
-                                               static_cast<unsigned>(params.size()), flags));
-    return moved ? std::nullopt : std::optional(last_error(""));
-}
-
 Result<void> Migration::start(const MigrationCall& call) {
-    if (thread_.joinable()) {
+    if (call_) {
         return fail(ErrorKind::internal, "this migration was started already");
     }
     const auto& there = destination_.session.access();
     const Adaptation adaptation{call.emulator.value_or(there.emulator), there.path_map,
                                 there.graphics_listen};
-    struct Ready {
-        SharedDomain domain;
-        MigrationCall call;
-    };
-    auto ready = ask(source_, kCallPatience,
-                     [uuid = guest_.uuid, call, adaptation](virConnectPtr source) -> Result<Ready> {
-                         auto domain = domain_by_uuid(source, uuid);
-                         if (!domain) {
-                             return fail(domain.error());
-                         }
-                         auto complete = adapted(domain->get(), call, adaptation);
-                         if (!complete) {
-                             return fail(std::move(complete.error()));
-                         }
-                         return Ready{share(std::move(*domain)), std::move(*complete)};
-                     });
-    if (!ready) {
-        return fail(std::move(ready.error()));
+    const auto complete = ask_guest(source_, kCallPatience, [call, adaptation](virDomainPtr guest) {
+        return adapted(guest, call, adaptation);
+    });
+    if (!complete) {
+        return fail(complete.error());
     }
     if (!call.offline) {
         if (auto set = set_downtime_limit(call.downtime_limit); !set) {
             return set;
         }
     }
-    call_ = std::make_shared<CallState>();
-    thread_ = std::thread(
-        [domain = ready->domain, destination = share(destination_.session.connection()),
-         uri = there.peer_uri.empty() ? there.uri : there.peer_uri,
-         params = migration_params(ready->call, there), flags = migration_flags(ready->call),
-         translator = translator_, state = call_] {
-            auto error = migrate(domain.get(), destination.get(), uri, params, flags);
-            {
-                const std::lock_guard lock(state->mutex);
-                state->returned = true;
-                state->changed.notify_all();
-            }
-            translator->call_returned(std::move(error));
-        });
+    auto begun =
+        BlockingCall::begin(source_.session.access(), there, guest_.uuid, *complete, translator_);
+    if (!begun) {
+        return fail(std::move(begun.error()));
+    }
+    call_ = std::move(*begun);
     return {};
 }
 
-bool Migration::wait_for_return(milliseconds patience) {
-    std::unique_lock lock(call_->mutex);
-    return call_->changed.wait_for(lock, patience, [&] { return call_->returned; });
-}
-
 void Migration::end_call() {
-    if (thread_.joinable()) {
-        thread_.join();
+    if (call_) {
+        call_->join();
     }
 }
 
@@ -372,9 +338,13 @@ Result<Sample> read_job(virDomainPtr domain, unsigned flags) {
     return to_sample(type, TypedParams(values, count));
 }
 
+// Around the stop of the guest QEMU answers late, and just then the runner has something better to
+// do than to wait.
 Result<Sample> Migration::sample() {
-    auto sample = ask_guest(source_, kSamplePatience,
-                            [](virDomainPtr domain) { return read_job(domain, 0); });
+    const auto stops_before = translator_->stops();
+    auto sample = ask_guest(
+        source_, kSamplePatience, [](virDomainPtr domain) { return read_job(domain, 0); },
+        [this, stops_before] { return translator_->stops() != stops_before; });
     // libvirt's job is just "active" from the first page to the last
     if (sample && sample->job == JobState::active) {
         sample->job = translator_->stage().value_or(JobState::active);
@@ -442,16 +412,17 @@ Result<void> Migration::abort() {
 GuestState Migration::guest_state(Side side) {
     auto& asked = end(side);
     const auto now = [&] {
-        const auto state =
-            ask(asked, kStatePatience,
-                [uuid = guest_.uuid](virConnectPtr connection) -> Result<GuestState> {
-                    return state_by_uuid(connection, uuid);
-                });
-        return state.value_or(GuestState::unreachable);
+        const auto state = ask_guest(asked, kStatePatience, state_of);
+        if (state) {
+            return *state;
+        }
+        return state.error().kind == ErrorKind::not_found ? GuestState::absent
+                                                          : GuestState::unreachable;
     };
     auto state = now();
     if (state == GuestState::unreachable) {
         asked.subscription.reset();
+        asked.guest.reset();
         asked.unanswered = std::make_shared<std::atomic<int>>(0);
         if (asked.session.reconnect()) {
             static_cast<void>(subscribe(asked));
@@ -462,16 +433,12 @@ GuestState Migration::guest_state(Side side) {
 }
 
 std::optional<bool> Migration::job_active() {
-    const auto active =
-        ask(source_, kStatePatience,
-            [uuid = guest_.uuid](virConnectPtr connection) -> Result<std::optional<bool>> {
-                const auto domain = domain_by_uuid(connection, uuid);
-                if (!domain) {
-                    return domain.error().kind == ErrorKind::not_found ? std::optional(false)
-                                                                       : std::nullopt;
-                }
-                return migrates_away(domain->get());
-            });
+    const auto active = ask_guest(
+        source_, kStatePatience,
+        [](virDomainPtr guest) -> Result<std::optional<bool>> { return migrates_away(guest); });
+    if (!active && active.error().kind == ErrorKind::not_found) {
+        return false;
+    }
     return active.value_or(std::nullopt);
 }
 

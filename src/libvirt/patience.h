@@ -18,11 +18,12 @@
 
 namespace vmigrate::libvirt {
 
-/// What `work` returns, or nothing when it takes longer than `patience`.
-/// REQUIRES: `work` owns (by value or shared_ptr) everything that it uses: it may run on after this
-/// has returned, and its result is then destroyed on its own thread.
-template <class Work>
-auto within(milliseconds patience, Work work) -> std::optional<std::invoke_result_t<Work&>> {
+/// What `work` returns, or nothing when it takes longer than `patience` or when `give_up`, asked
+/// every millisecond, says so. REQUIRES: `work` owns (by value or shared_ptr) everything that it
+/// uses: it may run on after this has returned, and its result is then destroyed on its own thread.
+template <class Work, class GiveUp>
+auto within(milliseconds patience, Work work, GiveUp give_up)
+    -> std::optional<std::invoke_result_t<Work&>> {
     struct Shared {
         explicit Shared(Work given) : work(std::move(given)) {}
         std::mutex mutex;
@@ -37,9 +38,17 @@ auto within(milliseconds patience, Work work) -> std::optional<std::invoke_resul
         shared->result.emplace(std::move(result));
         shared->finished.notify_one();
     }).detach();
+    const auto deadline = std::chrono::steady_clock::now() + patience;
     std::unique_lock lock(shared->mutex);
-    shared->finished.wait_for(lock, patience, [&] { return shared->result.has_value(); });
+    while (!shared->result && std::chrono::steady_clock::now() < deadline && !give_up()) {
+        shared->finished.wait_for(lock, milliseconds(1));
+    }
     return std::move(shared->result);
+}
+
+template <class Work>
+auto within(milliseconds patience, Work work) -> std::optional<std::invoke_result_t<Work&>> {
+    return within(patience, std::move(work), [] { return false; });
 }
 
 }  // namespace vmigrate::libvirt

@@ -22,7 +22,8 @@ Result<std::optional<GuestFacts>> find_guest(Session& session, const std::string
 /// Every guest of a host, running or not (facts without measuring anything).
 Result<std::vector<GuestRef>> list_guests(Session& session);
 
-/// The host looked at as destination of one guest.
+/// The host looked at as destination of one guest. Storage pools there may be made to read their
+/// folders again.
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
                                             Session& source, const GuestFacts& guest,
                                             const Request& request);

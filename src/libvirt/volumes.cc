@@ -39,11 +39,6 @@ Result<std::string> user_of(virConnectPtr connection, const std::string& path) {
     return user;
 }
 
-VolumeHandle volume_in(virStoragePoolPtr pool, const std::string& path) {
-    VolumeHandle volume(virStorageVolLookupByName(pool, file_of(path).c_str()));
-    return volume && take(virStorageVolGetPath(volume.get())) == path ? std::move(volume) : nullptr;
-}
-
 }  // namespace
 
 std::string folder_of(const std::string& path) {
@@ -65,6 +60,19 @@ PoolHandle pool_covering(virConnectPtr connection, const std::string& path) {
     }
     PoolHandle pool(virStoragePoolLookupByTargetPath(connection, folder.c_str()));
     return pool && virStoragePoolIsActive(pool.get()) == 1 ? std::move(pool) : nullptr;
+}
+
+VolumeHandle volume_in(virStoragePoolPtr pool, const std::string& path) {
+    const auto look_up = [&]() -> VolumeHandle {
+        VolumeHandle volume(virStorageVolLookupByName(pool, file_of(path).c_str()));
+        return volume && take(virStorageVolGetPath(volume.get())) == path ? std::move(volume)
+                                                                          : nullptr;
+    };
+    auto volume = look_up();
+    if (!volume && virStoragePoolRefresh(pool, 0) == 0) {
+        volume = look_up();
+    }
+    return volume;
 }
 
 std::string volume_xml(const VolumeMove& volume) {
@@ -114,12 +122,7 @@ Result<void> delete_volume(virConnectPtr connection, const VolumeMove& given) {
             ErrorKind::hypervisor,
             fmt::format("no active storage pool has the folder of {}", vmigrate::quoted(path)));
     }
-    auto volume = volume_in(pool.get(), path);
-    if (!volume) {
-        // the pool's list is from its last refresh
-        virStoragePoolRefresh(pool.get(), 0);
-        volume = volume_in(pool.get(), path);
-    }
+    const auto volume = volume_in(pool.get(), path);
     if (!volume) {
         return {};
     }

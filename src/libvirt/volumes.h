@@ -16,6 +16,10 @@ namespace vmigrate::libvirt {
 /// The active pool whose folder `path` lies in directly; null when there is none.
 PoolHandle pool_covering(virConnectPtr connection, const std::string& path);
 
+/// The volume at exactly `path`, which the pool covers; null when there is none. A pool that does
+/// not list it reads its folder again first: its list is as old as its last refresh.
+VolumeHandle volume_in(virStoragePoolPtr pool, const std::string& path);
+
 /// "/a/b.img" -> "/a" and "b.img"; empty parts when it is no absolute path to a file.
 std::string folder_of(const std::string& path);
 std::string file_of(const std::string& path);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "libvirt/call.h"
+
+#include <optional>
+
+#include "libvirt/domain.h"
+#include "libvirt/params.h"
+
+namespace vmigrate::libvirt {
+namespace {
+
+// libvirt's client library before 10.0 can forget to send the request of one thread while another
+// one waits on the same connection. This call waits nearly all the time, so it shares with nobody.
+struct Connected {
+    std::unique_ptr<Session> source;
+    std::unique_ptr<Session> destination;  ///< null for peer-to-peer
+    DomainHandle guest;
+};
+
+Result<Connected> connect(const HostAccess& source, const HostAccess* destination,
+                          const std::string& guest_uuid) {
+    Connected connected;
+    auto opened = Session::open(source);
+    if (!opened) {
+        return fail(std::move(opened.error()));
+    }
+    connected.source = std::move(*opened);
+    if (destination != nullptr) {
+        opened = Session::open(*destination);
+        if (!opened) {
+            return fail(std::move(opened.error()));
+        }
+        connected.destination = std::move(*opened);
+    }
+    auto guest = domain_by_uuid(connected.source->connection(), guest_uuid);
+    if (!guest) {
+        return fail(std::move(guest.error()));
+    }
+    connected.guest = std::move(*guest);
+    return connected;
+}
+
+std::optional<Error> migrate(const Connected& connected, const std::string& peer_uri,
+                             const TypedParams& params, unsigned flags) {
+    const auto count = static_cast<unsigned>(params.size());
+    auto* guest = connected.guest.get();
+    if (connected.destination == nullptr) {
+        return virDomainMigrateToURI3(guest, peer_uri.c_str(), params.data(), count, flags) == 0
+                   ? std::nullopt
+                   : std::optional(last_error(""));
+    }
+    const DomainHandle moved(
+        virDomainMigrate3(guest, connected.destination->connection(), params.data(), count, flags));
+    return moved ? std::nullopt : std::optional(last_error(""));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockingCall>> BlockingCall::begin(const HostAccess& source,
+                                                          const HostAccess& destination,
+                                                          const std::string& guest_uuid,
+                                                          const MigrationCall& call,
+                                                          std::shared_ptr<Translator> translator) {
+    auto connected = connect(source, call.peer_to_peer ? nullptr : &destination, guest_uuid);
+    if (!connected) {
+        return fail(std::move(connected.error()));
+    }
+    std::unique_ptr<BlockingCall> self(new BlockingCall);
+    self->thread_ =
+        std::thread([connected = std::move(*connected),
+                     uri = destination.peer_uri.empty() ? destination.uri : destination.peer_uri,
+                     params = migration_params(call, destination), flags = migration_flags(call),
+                     translator = std::move(translator), state = self->state_] {
+            auto error = migrate(connected, uri, params, flags);
+            {
+                const std::lock_guard lock(state->mutex);
+                state->returned = true;
+                state->changed.notify_all();
+            }
+            translator->call_returned(std::move(error));
+        });
+    return self;
+}
+
+BlockingCall::~BlockingCall() {
+    if (thread_.joinable()) {
+        thread_.detach();
+    }
+}
+
+bool BlockingCall::returned_within(milliseconds patience) {
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, patience, [this] { return state_->returned; });
+}
+
+void BlockingCall::join() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+}  // namespace vmigrate::libvirt
