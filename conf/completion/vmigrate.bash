@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# bash completion for vmigrate: commands, options, and the hosts and policies of the configuration.
+# Nothing here connects to a host: guests are not completed.
+
+_vmigrate_config() {
+    local i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == --config ]]; then
+            printf '%s\n' "${COMP_WORDS[i + 1]}"
+            return
+        fi
+    done
+    printf '%s\n' "${VMIGRATE_CONFIG:-/etc/vmigrate/vmigrate.toml}"
+}
+
+# Names of the tables [SECTION.NAME] in the configuration.
+_vmigrate_names() {
+    sed -n "s/^[[:space:]]*\\[$1\\.\"\\{0,1\\}\\([^].\"]*\\).*/\\1/p" "$(_vmigrate_config)" 2>/dev/null
+}
+
+_vmigrate_keys() {
+    printf '%s=\n' bandwidth bandwidth-share downtime-limit downtime-steps blackout-ceiling \
+        switchover-reserve max-iterations early-exit stall timeout timeout-action auto-converge \
+        postcopy compression parallel-connections transport peer-to-peer tls storage \
+        persist-destination undefine-source measure sample-interval
+}
+
+_vmigrate() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
+    local common="--help --config --json"
+    local move="--from --to --policy --set --no-measure --bandwidth --timeout --timeout-suspend
+        --postcopy --timeout-postcopy --auto-converge --live --verbose --p2p --tunnelled --managed
+        --direct --tls --compressed --comp-methods --parallel --parallel-connections --migrateuri
+        --listen-address --graphicsuri --copy-storage-all --copy-storage-inc --migrate-disks
+        --unsafe --abort-on-error --persistent --transient --undefinesource --keep-source --suspend
+        --offline --emulator --dname --xml --persistent-xml"
+    local -A options=(
+        [plan]="$move"
+        [start]="$move --detach"
+        [status]="--watch"
+        [abort]=""
+        [recover]="--all --abort --elsewhere"
+        [history]="--outcome --limit"
+        [show]="--samples"
+        [hosts]="--guests"
+        [doctor]=""
+        [version]=""
+    )
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == --config ]]; then
+            ((i++))
+        elif [[ -n ${COMP_WORDS[i]} && -n ${options[${COMP_WORDS[i]}]+known} ]]; then
+            command=${COMP_WORDS[i]}
+            break
+        fi
+    done
+    COMPREPLY=()
+    case $previous in
+    --config | --xml | --persistent-xml | --emulator)
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --from | --to)
+        mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_names hosts)" -- "$word")
+        return
+        ;;
+    --policy)
+        mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_names policy)" -- "$word")
+        return
+        ;;
+    --set)
+        compopt -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_keys)" -- "$word")
+        return
+        ;;
+    --outcome)
+        mapfile -t COMPREPLY < <(
+            compgen -W "moved moved-with-problems failed-on-source unknown" -- "$word")
+        return
+        ;;
+    --comp-methods)
+        mapfile -t COMPREPLY < <(compgen -W "mt xbzrle" -- "$word")
+        return
+        ;;
+    esac
+    if [[ -z $command ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "${!options[*]} --config --json --help --version" -- \
+            "$word")
+    elif [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$common ${options[$command]}" -- "$word")
+    elif [[ $command == hosts ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_names hosts)" -- "$word")
+    fi
+}
+
+complete -F _vmigrate vmigrate

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_cli
+// LABELS: unit
+//
+// The example configuration, its man page and the completion know the keys that the program knows,
+// and no others.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "cli/config.h"
+
+using namespace vmigrate;
+using namespace vmigrate::cli;
+
+namespace {
+
+using Names = std::set<std::string>;
+
+std::string source(const char* path) {
+    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+    std::ifstream file(root / path);
+    REQUIRE(file);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// The first group of `pattern` in each line of `text`.
+Names found(const std::string& text, const char* pattern) {
+    Names names;
+    std::istringstream lines(text);
+    std::smatch match;
+    for (std::string line; std::getline(lines, line);) {
+        if (std::regex_search(line, match, std::regex(pattern))) {
+            names.insert(match[1]);
+        }
+    }
+    return names;
+}
+
+Names policy_keys() {
+    Names names;
+    for (const auto& key : option_keys()) {
+        names.emplace(key.key);
+    }
+    return names;
+}
+
+Names all_keys() {
+    auto names = policy_keys();
+    for (const auto& [section, keys] : config_keys()) {
+        names.insert(keys.begin(), keys.end());
+    }
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("the example configuration has every key, with its default") {
+    const auto text = source("conf/vmigrate.toml");
+    CHECK(found(text, "^# ([a-z-]+) = ") == all_keys());
+
+    // Each "# key = value" and "# [table]" as if it were set.
+    const auto set =
+        std::regex_replace(text, std::regex("(^|\n)# (?=([a-z-]+ = |\\[(hosts|policy)\\.))"), "$1");
+    const auto config = parse_config(set, "vmigrate.toml");
+    if (!config) {
+        for (const auto& error : config.error()) {
+            MESSAGE(error);
+        }
+    }
+    REQUIRE(config);
+    REQUIRE(config->hosts.size() == 1);
+    CHECK(config->hosts[0].name == "host1");
+    const Config defaults;
+    CHECK(config->history_path == defaults.history_path);
+    CHECK(config->network_backend == defaults.network_backend);
+    CHECK(config->clear_text == defaults.clear_text);
+    REQUIRE(config->policies.count("evening") == 1);
+    for (const auto& key : option_keys()) {
+        CAPTURE(key.key);
+        CHECK(key.get(config->policies.at("default")) == key.get(Options{}));
+    }
+}
+
+TEST_CASE("the example configuration is valid as it is") {
+    const auto config = parse_config(source("conf/vmigrate.toml"), "vmigrate.toml");
+    REQUIRE(config);
+    CHECK(config->hosts.empty());
+}
+
+TEST_CASE("vmigrate.toml(5) has every key and no other") {
+    const auto page = source("man/vmigrate.toml.5");
+    CHECK(found(page, "^\\.It Cm ([a-z-]+) = ") == all_keys());
+    for (const auto& key : option_keys()) {
+        CAPTURE(key.key);
+        CHECK(page.find(key.summary) != std::string::npos);
+        CHECK(page.find(key.cost) != std::string::npos);
+    }
+}
+
+TEST_CASE("the completion has every key of a policy and no other") {
+    const auto script = source("conf/completion/vmigrate.bash");
+    const auto begin = script.find("_vmigrate_keys()");
+    const auto end = script.find('}', begin);
+    REQUIRE(end != std::string::npos);
+    std::string words = script.substr(begin, end - begin);
+    words = words.substr(words.find("'%s=\\n'") + 7);
+    std::istringstream stream(words);
+    Names names{std::istream_iterator<std::string>(stream), {}};
+    names.erase("\\");
+    CHECK(names == policy_keys());
+}
