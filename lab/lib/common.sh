@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Messages, paths and small helpers that every part of the lab uses.
 
 CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/vmigrate

@@ -22,7 +22,7 @@ cmd_up() {
     local enter receiver
     enter=$(build_cached enter "-O2 -static" "$LAB_DIR"/enter/*.cc)
     receiver=$(heartbeat_program)
-    mkdir -p -m 0755 "$LAB_BASE"
+    (umask 022 && mkdir -p "$LAB_BASE")
     [ -O "$LAB_BASE" ] || die "$LAB_BASE belongs to someone else; set VMIGRATE_LAB_BASE"
     lock_dir "$LAB_BASE"
     clear_lab
