@@ -28,3 +28,12 @@ missing_packages() {
         <(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $names 2>/dev/null |
             sed -n 's/^installed //p' | sort -u)
 }
+
+# clear_dead_labs PREFIX: ends the labs PREFIX-PID of processes that were killed before they could do it.
+clear_dead_labs() {
+    local lab
+    for lab in "${VMIGRATE_LAB_BASE:-/var/tmp/vmigrate-lab}/$1"-*; do
+        [[ -d $lab && ! -d /proc/${lab##*-} ]] || continue
+        lab/lab --name "${lab##*/}" down </dev/null >/dev/null 2>&1 || say "cannot end the dead lab ${lab##*/}"
+    done
+}
