@@ -126,9 +126,11 @@ class FakeHypervisor final : public Hypervisor {
         }
         return made;
     }
-    Result<void> remove_volume(const VolumeMove& volume) override {
-        auto removed = world_.act("remove volume " + volume.path);
-        if (removed) {
+    Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override {
+        auto removed =
+            world_.act(fmt::format("remove volume {} on {}{}", volume.path, name_of(side),
+                                   removal == Removal::any ? "" : " if unwritten"));
+        if (removed && side == Side::destination) {
             std::erase(world_.volumes, volume.path);
         }
         return removed;

@@ -23,7 +23,7 @@ _vmigrate_keys() {
     printf '%s=\n' bandwidth bandwidth-share downtime-limit downtime-steps blackout-ceiling \
         switchover-reserve max-iterations early-exit stall timeout timeout-action auto-converge \
         postcopy compression parallel-connections transport peer-to-peer tls storage \
-        persist-destination undefine-source measure sample-interval
+        persist-destination undefine-source remove-source-disks measure sample-interval
 }
 
 _vmigrate() {

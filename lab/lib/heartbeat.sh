@@ -90,17 +90,22 @@ cmd_clock() { "$(heartbeat_program)/heartbeat" clock; }
 
 help_warmup() {
     cat <<'TEXT'
-Usage: lab warmup GUEST
-Measures how long the guest needs from being resumed to its first heartbeat: five times stop and
-continue, median in milliseconds. QEMU keeps its translated code over a plain stop, so under emulation
-the first moments on another host take longer than this.
+Usage: lab warmup [--cold] GUEST
+Measures how long the guest needs from being resumed to its first heartbeat, five times, median in
+milliseconds: stop and continue, or with --cold saved and restored, paused, into a new QEMU. Under
+emulation a new QEMU has no translated code yet, as on another host, so --cold is what a migration costs
+beside its blackout.
 TEXT
 }
 
 cmd_warmup() {
+    local number uuid host on='' hash times=() cold=''
+    if [ "${1:-}" = --cold ]; then
+        cold=1
+        shift
+    fi
     [ $# -eq 1 ] || usage_error "warmup needs a GUEST"
     need_lab
-    local number uuid host on='' hash times=()
     number=$(need_guest "$1")
     uuid=$(cat "$STATE/guests/$number/uuid")
     hash=$(cat "$STATE/guests/$number/hash")
@@ -109,7 +114,13 @@ cmd_warmup() {
     done
     [ -n "$on" ] || die "guest \"$1\" does not run"
     for _ in 1 2 3 4 5; do
-        virsh_on "$on" suspend "$uuid" >/dev/null
+        if [ "$cold" ]; then
+            virsh_on "$on" save "$uuid" "$STATE/warmup.save" >/dev/null
+            virsh_on "$on" restore --paused "$STATE/warmup.save" >/dev/null
+            rm -f "$STATE/warmup.save"
+        else
+            virsh_on "$on" suspend "$uuid" >/dev/null
+        fi
         sleep 0.3
         times+=("$(resume_and_time "$on" "$uuid" "$STATE/heartbeat/$hash")")
     done

@@ -28,18 +28,26 @@ Result<Unfinished> unfinished_from(const history::Story& story, const Json& plan
                                                                      : GuestState::running;
         unfinished.paused_on_purpose = plan.value("paused_on_purpose", false);
         const auto call = plan.value("call", Json::object());
-        unfinished.source_keeps_definition =
-            call.is_object() && !call.value("undefine_source", true);
+        if (call.is_object()) {
+            unfinished.remains.keeps_definition = !call.value("undefine_source", true);
+            for (const auto& entry : call.value("volumes", Json::array())) {
+                auto volume = volume_from_json(entry.dump());
+                if (volume && call.value("remove_source_disks", false)) {
+                    unfinished.remains.volumes.push_back(std::move(*volume));
+                }
+            }
+        }
     }
     for (const auto& row : story.steps) {
         if (row.step == Step::save_originals && row.done) {
-            unfinished.originals = row.detail;
+            unfinished.leftovers.originals = row.detail;
         } else if (row.step == Step::make_volume) {
             auto volume = volume_from_json(row.detail);
             if (!volume) {
                 return fail(volume.error());
             }
-            unfinished.volumes.push_back(std::move(*volume));
+            auto& list = row.done ? unfinished.leftovers.volumes : unfinished.leftovers.intended;
+            list.push_back(std::move(*volume));
         }
     }
     return unfinished;
@@ -89,6 +97,10 @@ Result<Connected> connect(const Context& context, const history::Entry& entry, E
 }
 
 Result<Record> recover_one(Context& context, const history::Entry& entry) {
+    if (entry.outcome && *entry.outcome != Outcome::unknown) {
+        return fail(ErrorKind::usage, fmt::format("{} has ended ({}), nothing to recover",
+                                                  describe(entry), name_of(*entry.outcome)));
+    }
     EventQueue events;
     const auto edges = connect(context, entry, events);
     if (!edges) {

@@ -41,12 +41,12 @@ void write_outcome(const SQLite::Database& database, std::int64_t id, const Reco
     const auto& measures = record.measures;
     execute(database,
             "UPDATE migrations SET outcome = ?, ended_unix_us = ?, reason = ?, problems = ?, "
-            "interrupted = ?, setup_ms = ?, total_ms = ?, memory_sent_bytes = ?, "
+            "interrupted = ?, setup_ms = ?, total_ms = ?, call_ms = ?, memory_sent_bytes = ?, "
             "disk_sent_bytes = ?, blackout_us = ?, guest_speed = ?, throttled_ms = ?, "
             "throttle_percent_max = ?, source_cpu_ms = ?, destination_cpu_ms = ?, "
             "bandwidth_mean_bytes_per_s = ?, iterations = ? WHERE id = ?",
             record.outcome, now, record.reason, line(Json(record.problems)), record.interrupted,
-            measures.setup, measures.total, measures.memory_sent, measures.disk_sent,
+            measures.setup, measures.total, measures.call, measures.memory_sent, measures.disk_sent,
             measures.blackout, measures.guest_speed, measures.throttled,
             measures.throttle_percent_max, measures.source_cpu, measures.destination_cpu,
             measures.bandwidth_mean, measures.iterations, id);

@@ -18,7 +18,7 @@ constexpr const char* kSelectEntry =
     "ended_unix_us, phase, outcome, reason, problems, interrupted, "
     "downtime_limit_ms, blackout_ceiling_ms, predicted_converges, predicted_total_ms, "
     "predicted_blackout_ms, predicted_memory_sent_bytes, predicted_disk_sent_bytes, "
-    "setup_ms, total_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
+    "setup_ms, total_ms, call_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
     "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
     "bandwidth_mean_bytes_per_s, iterations, "
     "leases.migration_id, holder_machine, holder_boot, holder_pid_namespace, holder_pid, "
@@ -48,8 +48,8 @@ Entry entry_of(const SQLite::Statement& statement) {
         expected.total >> expected.blackout >> expected.memory_sent >> expected.disk_sent;
 
     auto& measures = entry.measures;
-    row >> measures.setup >> measures.total >> measures.memory_sent >> measures.disk_sent >>
-        measures.blackout >> measures.guest_speed >> measures.throttled >>
+    row >> measures.setup >> measures.total >> measures.call >> measures.memory_sent >>
+        measures.disk_sent >> measures.blackout >> measures.guest_speed >> measures.throttled >>
         measures.throttle_percent_max >> measures.source_cpu >> measures.destination_cpu >>
         measures.bandwidth_mean >> measures.iterations;
 

@@ -36,6 +36,7 @@ CREATE TABLE migrations (
     predicted_disk_sent_bytes INTEGER NOT NULL,
     setup_ms INTEGER,                       -- measured, from here on
     total_ms INTEGER,
+    call_ms INTEGER,
     memory_sent_bytes INTEGER,
     disk_sent_bytes INTEGER,
     blackout_us INTEGER,

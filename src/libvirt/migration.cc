@@ -19,7 +19,9 @@ namespace vmigrate::libvirt {
 namespace {
 
 constexpr milliseconds kSamplePatience{250};
-constexpr milliseconds kStatePatience = seconds(3);
+constexpr milliseconds kStoppedPatience{20};
+constexpr milliseconds kStatePatience = seconds(2);
+constexpr milliseconds kReconnectPatience = seconds(3);
 constexpr milliseconds kCallPatience = seconds(10);
 constexpr milliseconds kVolumePatience = std::chrono::minutes(5);
 constexpr milliseconds kEndPatience = seconds(10);
@@ -43,7 +45,7 @@ class Migration final : public Hypervisor {
     Result<std::string> save_originals() override;
     Result<void> restore_originals(Side side, const std::string& originals) override;
     Result<void> make_volume(const VolumeMove& volume) override;
-    Result<void> remove_volume(const VolumeMove& volume) override;
+    Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override;
     Result<void> start(const MigrationCall& call) override;
     void end_call() override;
     Result<Sample> sample() override;
@@ -95,6 +97,11 @@ Error no_answer(const Session& session, milliseconds patience) {
 template <class Work, class GiveUp>
 auto Migration::ask(End& end, milliseconds patience, Work work, GiveUp give_up)
     -> std::invoke_result_t<Work&, virConnectPtr> {
+    if (end.session.connection() == nullptr) {
+        return fail(ErrorKind::unreachable,
+                    fmt::format("no connection to libvirt of host {}",
+                                vmigrate::quoted(end.session.access().name)));
+    }
     if (*end.unanswered >= kUnansweredMax) {
         return fail(no_answer(end.session, patience));
     }
@@ -218,9 +225,11 @@ Result<void> Migration::make_volume(const VolumeMove& volume) {
                [volume](virConnectPtr connection) { return create_volume(connection, volume); });
 }
 
-Result<void> Migration::remove_volume(const VolumeMove& volume) {
-    return ask(destination_, kVolumePatience,
-               [volume](virConnectPtr connection) { return delete_volume(connection, volume); });
+Result<void> Migration::remove_volume(Side side, const VolumeMove& volume, Removal removal) {
+    const auto path = side == Side::source ? volume.source_path : volume.path;
+    return ask(end(side), kVolumePatience, [path, removal](virConnectPtr connection) {
+        return delete_volume(connection, path, removal);
+    });
 }
 
 // Gives libvirt a description only where the destination differs; what the user gave is not
@@ -338,13 +347,25 @@ Result<Sample> read_job(virDomainPtr domain, unsigned flags) {
     return to_sample(type, TypedParams(values, count));
 }
 
+tl::unexpected<Error> switching_over() {
+    return fail(ErrorKind::busy, "no progress is told while the guest is switched over");
+}
+
 // Around the stop of the guest QEMU answers late, and just then the runner has something better to
 // do than to wait.
 Result<Sample> Migration::sample() {
+    const auto stage = translator_->stage();
+    if (stage == JobState::device || stage == JobState::completed) {
+        return switching_over();
+    }
     const auto stops_before = translator_->stops();
     auto sample = ask_guest(
-        source_, kSamplePatience, [](virDomainPtr domain) { return read_job(domain, 0); },
+        source_, translator_->source_stopped() ? kStoppedPatience : kSamplePatience,
+        [](virDomainPtr domain) { return read_job(domain, 0); },
         [this, stops_before] { return translator_->stops() != stops_before; });
+    if (!sample && sample.error().kind == ErrorKind::unreachable && translator_->source_stopped()) {
+        return switching_over();
+    }
     // libvirt's job is just "active" from the first page to the last
     if (sample && sample->job == JobState::active) {
         sample->job = translator_->stage().value_or(JobState::active);
@@ -424,7 +445,7 @@ GuestState Migration::guest_state(Side side) {
         asked.subscription.reset();
         asked.guest.reset();
         asked.unanswered = std::make_shared<std::atomic<int>>(0);
-        if (asked.session.reconnect()) {
+        if (asked.session.reconnect(kReconnectPatience)) {
             static_cast<void>(subscribe(asked));
             state = now();
         }

@@ -39,6 +39,13 @@ Result<std::string> user_of(virConnectPtr connection, const std::string& path) {
     return user;
 }
 
+// A sparse volume that nobody wrote to has at most its format's own tables on the disk.
+bool holds_data(virStorageVolPtr volume) {
+    constexpr unsigned long long kMostTables = 1U << 20U;
+    virStorageVolInfo info{};
+    return virStorageVolGetInfo(volume, &info) < 0 || info.allocation > kMostTables;
+}
+
 }  // namespace
 
 std::string folder_of(const std::string& path) {
@@ -111,11 +118,8 @@ Result<void> create_volume(virConnectPtr connection, const VolumeMove& volume) {
     return {};
 }
 
-Result<void> delete_volume(virConnectPtr connection, const VolumeMove& given) {
-    if (!given.make) {
-        return {};
-    }
-    const auto& path = given.path;
+Result<void> delete_volume(virConnectPtr connection, const std::string& path,
+                           Hypervisor::Removal removal) {
     const auto pool = pool_covering(connection, path);
     if (!pool) {
         return fail(
@@ -133,6 +137,13 @@ Result<void> delete_volume(virConnectPtr connection, const VolumeMove& given) {
     if (!user->empty()) {
         return fail(ErrorKind::busy, fmt::format("{} stays: guest {} on that host uses it",
                                                  vmigrate::quoted(path), vmigrate::quoted(*user)));
+    }
+    if (removal == Hypervisor::Removal::if_unwritten && holds_data(volume.get())) {
+        return fail(
+            ErrorKind::busy,
+            fmt::format("{} stays: it holds data, and whether this migration made it is not "
+                        "known; look at it, then 'virsh vol-delete' it",
+                        vmigrate::quoted(path)));
     }
     if (virStorageVolDelete(volume.get(), 0) < 0) {
         return fail(last_error(fmt::format("cannot remove {}", vmigrate::quoted(path))));

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "libvirt/handles.h"
+#include "orchestrator/hypervisor.h"
 #include "orchestrator/plan.h"
 
 namespace vmigrate::libvirt {
@@ -29,9 +30,10 @@ std::string file_of(const std::string& path);
 /// overwritten); libvirt's text.
 Result<void> create_volume(virConnectPtr connection, const VolumeMove& volume);
 
-/// Removes exactly that volume if it was to be made; nothing there is no error. Error: busy when a
-/// guest of that host uses it; libvirt's text.
-Result<void> delete_volume(virConnectPtr connection, const VolumeMove& volume);
+/// Removes exactly that volume; nothing there is no error. Error: busy when a guest of that host
+/// uses it or, with `if_unwritten`, when it holds data; libvirt's text.
+Result<void> delete_volume(virConnectPtr connection, const std::string& path,
+                           Hypervisor::Removal removal);
 
 /// libvirt's description of a volume to make. Pure.
 std::string volume_xml(const VolumeMove& volume);

@@ -29,8 +29,13 @@ class Hypervisor {
     virtual Result<void> restore_originals(Side side, const std::string& originals) = 0;
 
     virtual Result<void> make_volume(const VolumeMove& volume) = 0;
-    /// Idempotent: a volume that is not there is no error.
-    virtual Result<void> remove_volume(const VolumeMove& volume) = 0;
+    enum class Removal {
+        any,           ///< it is known to be ours, or its content is elsewhere
+        if_unwritten,  ///< only if it holds no data: it may be somebody else's
+    };
+    /// Removes `volume.path` on the destination, `volume.source_path` on the source. Idempotent: a
+    /// volume that is not there is no error. Error (busy): a guest of that host uses it.
+    virtual Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) = 0;
 
     /// Starts the blocking call on its own thread; its end arrives as CallReturned.
     virtual Result<void> start(const MigrationCall& call) = 0;

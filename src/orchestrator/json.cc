@@ -43,6 +43,8 @@ Json call_json(const MigrationCall& call) {
             {"paused", call.paused},
             {"persist_destination", call.persist_destination},
             {"undefine_source", call.undefine_source},
+            {"remove_source_disks", call.remove_source_disks},
+            {"unsafe", call.unsafe},
             {"postcopy", call.postcopy},
             {"auto_converge", call.auto_converge},
             {"parallel_connections", call.parallel_connections},
@@ -98,6 +100,7 @@ Json to_json(const HostFacts& host) {
 Json to_json(const Measures& measures) {
     return {{"setup_ms", or_null(measures.setup, kCount)},
             {"total_ms", or_null(measures.total, kCount)},
+            {"call_ms", or_null(measures.call, kCount)},
             {"memory_sent_bytes", or_null(measures.memory_sent, kBytes)},
             {"disk_sent_bytes", or_null(measures.disk_sent, kBytes)},
             {"blackout_us", or_null(measures.blackout, kCount)},

@@ -56,6 +56,7 @@ Measures MeasureBook::result(bool moved) const {
     Measures measures;
     measures.setup = between(called_, active_);
     measures.iterations = iterations_;
+    measures.call = between(called_, returned_);
     if (active_) {
         measures.throttled = throttled_;
         measures.throttle_percent_max = throttle_most_;

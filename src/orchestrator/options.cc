@@ -247,6 +247,12 @@ std::vector<OptionKey> make_keys() {
                  "no to keep it there, shut off, as a spare.",
                  "no: two hosts define the same guest; never start both."},
                 &Options::undefine_source),
+        yes_key({"remove-source-disks",
+                 "Remove the source's disks after they were copied and the guest runs from the "
+                 "copies, if the guest's definition goes too.",
+                 "no to keep the old, stale disks.",
+                 "no: a guest that comes back finds a stale volume in its place."},
+                &Options::remove_source_disks),
         yes_key(
             {"measure", "Measure dirty rate and page content before the start, for the prediction.",
              "no to start a second sooner.", "One second before the start."},

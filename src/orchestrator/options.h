@@ -43,6 +43,7 @@ struct Options {
     StorageMode storage = StorageMode::automatic;
     bool persist_destination = true;
     bool undefine_source = true;
+    bool remove_source_disks = true;
     bool measure = true;
     milliseconds sample_interval{250};
 };

@@ -27,7 +27,11 @@ MigrationCall call_for(const Request& request, const GuestFacts& guest, const St
     call.paused = request.suspend;
     call.persist_destination = guest.persistent && options.persist_destination;
     call.undefine_source = guest.persistent && options.undefine_source;
-    call.unsafe = request.unsafe;
+    call.remove_source_disks =
+        call.undefine_source && options.remove_source_disks && !storage.volumes.empty();
+    // libvirt knows shared storage by the type of its file system alone and refuses the rest as
+    // unsafe; what the configuration or the storage itself says is better known.
+    call.unsafe = request.unsafe || storage.surely_shared;
     call.abort_on_error = request.abort_on_error;
     call.postcopy = options.postcopy && !request.offline;
     call.compression = options.compression;
@@ -57,6 +61,17 @@ std::string persistence_note(const Plan& plan) {
         plan.call.persist_destination ? "will be persistent" : "will be transient", where,
         plan.call.undefine_source ? "its definition is removed from" : "stays defined on",
         plan.source.name);
+}
+
+std::string storage_note(const Plan& plan) {
+    if (plan.call.volumes.empty()) {
+        return "no disk is copied";
+    }
+    return plan.call.remove_source_disks
+               ? fmt::format("{} disk(s) are copied; the source's are removed from {} afterwards",
+                             plan.call.volumes.size(), plan.source.name)
+               : fmt::format("{} disk(s) are copied; the source's stay on {}, stale",
+                             plan.call.volumes.size(), plan.source.name);
 }
 
 std::string transport_note(const MigrationCall& call) {
@@ -181,6 +196,7 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
         plan.notes.push_back(transport_note(plan.call));
     }
     plan.notes.push_back(persistence_note(plan));
+    plan.notes.push_back(storage_note(plan));
     choose_auto_converge(plan);
     if (!plan.prediction.converges &&
         (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force)) {

@@ -66,6 +66,7 @@ struct MigrationCall {
     bool paused = false;
     bool persist_destination = true;
     bool undefine_source = true;
+    bool remove_source_disks = false;
     bool unsafe = false;
     bool abort_on_error = false;
     bool postcopy = false;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "orchestrator/recover.h"
 
-#include "orchestrator/settle.h"
-
 namespace vmigrate {
 
 Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& options,
@@ -23,10 +21,10 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
             record.outcome = Outcome::failed_on_source;
             record.reason = "vmigrate ended during " + std::string(name_of(unfinished.phase)) +
                             "; recovered: " + verdict.reason;
-            record.problems = undo({unfinished.originals, unfinished.volumes}, edges);
+            record.problems = undo(unfinished.leftovers, edges);
             break;
         case Verdict::Kind::on_destination:
-            record.problems = finish_forward(unfinished.source_keeps_definition, edges);
+            record.problems = finish_forward(unfinished.remains, edges);
             record.outcome =
                 record.problems.empty() ? Outcome::moved : Outcome::moved_with_problems;
             if (const auto totals = edges.hypervisor.completed()) {

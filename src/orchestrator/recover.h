@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "orchestrator/runner.h"
-#include "orchestrator/verdict.h"
+#include "orchestrator/settle.h"
 
 namespace vmigrate {
 
@@ -18,9 +17,8 @@ struct Unfinished {
     Phase phase = Phase::planned;  ///< the last one it entered
     GuestState before = GuestState::running;
     bool paused_on_purpose = false;
-    std::string originals;                 ///< empty when it did not get that far
-    std::vector<VolumeMove> volumes;       ///< intended or made
-    bool source_keeps_definition = false;  ///< asked for, so no leftover
+    Leftovers leftovers;    ///< on the destination, if the source has the guest
+    SourceRemains remains;  ///< on the source, if the destination has it
 };
 
 struct RecoverOptions {

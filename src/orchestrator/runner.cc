@@ -15,6 +15,8 @@ template <class... Fs>
 struct Overloaded : Fs... {
     using Fs::operator()...;
 };
+template <class... Fs>
+Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by itself
 
 class Run {
   public:
@@ -323,7 +325,12 @@ class Run {
             late_event(*event);
         }
         enter(Phase::draining, "");
-        add_problems(finish_forward(plan_.guest.persistent && !plan_.call.undefine_source, edges_));
+        SourceRemains remains;
+        remains.keeps_definition = plan_.guest.persistent && !plan_.call.undefine_source;
+        if (plan_.call.remove_source_disks) {
+            remains.volumes = plan_.call.volumes;
+        }
+        add_problems(finish_forward(remains, edges_));
         problem_if(edges_.network.drain(), "network not drained");
         if (call_error_) {
             record_.problems.push_back("libvirt said: " + call_error_->message);

@@ -107,33 +107,56 @@ std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges) {
                    return edges.hypervisor.restore_originals(Side::source, leftovers.originals);
                }));
     }
-    for (const auto& volume : leftovers.volumes) {
-        if (!volume.make) {
-            continue;
-        }
-        if (const auto removed = edges.hypervisor.remove_volume(volume); !removed) {
+    const auto remove = [&](const VolumeMove& volume, Hypervisor::Removal removal) {
+        const auto removed = edges.hypervisor.remove_volume(Side::destination, volume, removal);
+        if (!removed) {
             problems.push_back(fmt::format("volume {} is left on the destination: {}", volume.path,
                                            removed.error().message));
         }
+    };
+    for (const auto& volume : leftovers.volumes) {
+        remove(volume, Hypervisor::Removal::any);
+    }
+    for (const auto& volume : leftovers.intended) {
+        remove(volume, Hypervisor::Removal::if_unwritten);
     }
     return problems;
 }
 
-std::vector<std::string> finish_forward(bool source_keeps_definition, const Edges& edges) {
+std::vector<std::string> finish_forward(const SourceRemains& remains, const Edges& edges) {
     auto problems = journalled(Step::commit_network, "", edges, "network not committed",
                                [&] { return edges.network.commit(); });
-    const auto left = edges.hypervisor.guest_state(Side::source);
-    if (left == GuestState::paused || left == GuestState::running || left == GuestState::incoming) {
-        problems.push_back(
-            fmt::format("the source still has the guest, {}; vmigrate ends no guest: "
-                        "look at it there (virsh list --all)",
-                        name_of(left)));
-    } else if (left == GuestState::shut_off && !source_keeps_definition) {
-        problems.emplace_back("the source still defines the guest: 'virsh undefine' it there");
-    } else if (left == GuestState::unreachable) {
-        problems.emplace_back(
-            "the source does not answer: whether it still defines the guest is "
-            "not known (virsh list --all there)");
+    switch (const auto left = edges.hypervisor.guest_state(Side::source); left) {
+        case GuestState::absent:
+            break;
+        case GuestState::shut_off:
+            if (!remains.keeps_definition) {
+                problems.emplace_back(
+                    "the source still defines the guest: 'virsh undefine' it there");
+            }
+            return problems;
+        case GuestState::unreachable:
+            problems.emplace_back(
+                "the source does not answer: what is left of the guest there is "
+                "not known (virsh list --all)");
+            return problems;
+        case GuestState::running:
+        case GuestState::paused:
+        case GuestState::incoming:
+            problems.push_back(
+                fmt::format("the source still has the guest, {}; vmigrate ends no "
+                            "guest: look at it there (virsh list --all)",
+                            name_of(left)));
+            return problems;
+    }
+    // Nothing on the source refers to them any more, and the guest runs from the copies.
+    for (const auto& volume : remains.volumes) {
+        const auto removed =
+            edges.hypervisor.remove_volume(Side::source, volume, Hypervisor::Removal::any);
+        if (!removed) {
+            problems.push_back(fmt::format("volume {} is left on the source: {}",
+                                           volume.source_path, removed.error().message));
+        }
     }
     return problems;
 }

@@ -16,8 +16,15 @@ namespace vmigrate {
 
 /// What there may be to take back.
 struct Leftovers {
-    std::string originals;  ///< JSON of Hypervisor::save_originals, may be empty
-    std::vector<VolumeMove> volumes;
+    std::string originals;             ///< JSON of Hypervisor::save_originals, may be empty
+    std::vector<VolumeMove> volumes;   ///< made by us
+    std::vector<VolumeMove> intended;  ///< perhaps made: the process died in between
+};
+
+/// What a move leaves on the source that has to go, or may stay.
+struct SourceRemains {
+    bool keeps_definition = false;    ///< asked for, so no leftover
+    std::vector<VolumeMove> volumes;  ///< copied, to be removed
 };
 
 struct SettleRules {
@@ -39,8 +46,8 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
 /// done, by name.
 std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges);
 
-/// The destination has the guest: the network follows, leftovers on the source are looked for.
-/// `source_keeps_definition`: a definition that stays there is no leftover.
-std::vector<std::string> finish_forward(bool source_keeps_definition, const Edges& edges);
+/// The destination has the guest: the network follows, the source is cleaned. Returns what is left
+/// there, by name.
+std::vector<std::string> finish_forward(const SourceRemains& remains, const Edges& edges);
 
 }  // namespace vmigrate

@@ -155,6 +155,11 @@ StoragePlan plan_storage(const Request& request, const GuestFacts& guest,
     const DiskJudge judge(request, guest, destination);
     for (const auto& disk : guest.disks) {
         auto decision = judge.judge(disk);
+        const auto* known = reach_of(destination, disk.target);
+        if (!disk.source.empty() && !decision.copy &&
+            (known == nullptr || known->reach != DiskReach::shared)) {
+            plan.surely_shared = false;
+        }
         plan.checks.push_back(std::move(decision.check));
         if (decision.copy) {
             const auto* reach = reach_of(destination, disk.target);

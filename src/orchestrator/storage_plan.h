@@ -14,6 +14,8 @@ struct StoragePlan {
     StorageMode mode = StorageMode::shared;  ///< never automatic
     std::vector<VolumeMove> volumes;         ///< disks to copy
     std::vector<Check> checks;               ///< one for each disk: "disk vda"
+    /// Every disk that is not copied is known to be the same storage on both hosts.
+    bool surely_shared = true;
 };
 
 StoragePlan plan_storage(const Request& request, const GuestFacts& guest,

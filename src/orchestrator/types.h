@@ -95,6 +95,7 @@ struct CpuUse {
 struct Measures {
     std::optional<milliseconds> setup;  ///< call until the first memory page may flow
     std::optional<milliseconds> total;  ///< call until the destination runs with all its memory
+    std::optional<milliseconds> call;   ///< libvirt's call, from its start to its return
     std::optional<Bytes> memory_sent;
     std::optional<Bytes> disk_sent;
     std::optional<microseconds> blackout;  ///< no vCPU ran anywhere

@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "orchestrator/json.h"
 #include "unit/history_fixture.h"
 
 using namespace vmigrate;
@@ -75,11 +76,7 @@ TEST_CASE("the columns of the measures have the names of their JSON") {
     const HandClock clock;
     opened(folder.file(), clock);
     const SQLite::Database database(folder.file(), SQLite::OPEN_READONLY);
-    for (const auto* const name :
-         {"setup_ms", "total_ms", "memory_sent_bytes", "disk_sent_bytes", "blackout_us",
-          "guest_speed", "throttled_ms", "throttle_percent_max", "source_cpu_ms",
-          "destination_cpu_ms", "bandwidth_mean_bytes_per_s", "iterations", "predicted_total_ms",
-          "predicted_blackout_ms", "predicted_memory_sent_bytes", "predicted_disk_sent_bytes"}) {
+    for (const auto& [name, value] : to_json(Measures{}).items()) {
         SQLite::Statement column(
             database, "SELECT count(*) FROM pragma_table_info('migrations') WHERE name = ?");
         column.bind(1, name);

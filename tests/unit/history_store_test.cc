@@ -102,6 +102,7 @@ TEST_CASE("every field of a migration comes back") {
     record.problems = {"a \"volume\" stayed", "Ümläut"};
     record.interrupted = true;
     record.measures.setup = milliseconds(11);
+    record.measures.call = milliseconds(13);
     record.measures.total = milliseconds(22);
     record.measures.memory_sent = Bytes{33};
     record.measures.disk_sent = Bytes{44};

@@ -14,8 +14,9 @@ Unfinished died_in(Phase phase) {
     Unfinished unfinished;
     unfinished.id = 1;
     unfinished.phase = phase;
-    unfinished.originals = R"({"saved":true})";
-    unfinished.volumes.push_back({"vda", "/pool/a.img", "/pool/a.img", "raw", mebibytes(64)});
+    unfinished.leftovers.originals = R"({"saved":true})";
+    unfinished.leftovers.volumes.push_back(
+        {"vda", "/pool/a.img", "/pool/a.img", "raw", mebibytes(64)});
     return unfinished;
 }
 
@@ -38,6 +39,30 @@ TEST_CASE("the source runs it: everything is taken back") {
     CHECK(stage.world.volumes.empty());
     CHECK(stage.world.settings == R"({"saved":true})");
     CHECK(did(stage, "network rollback"));
+}
+
+TEST_CASE("a volume that was only intended is removed only if nobody wrote to it") {
+    Stage stage;
+    auto unfinished = died_in(Phase::locked);
+    std::swap(unfinished.leftovers.volumes, unfinished.leftovers.intended);
+    const auto record = recover(unfinished, {}, stage.edges);
+    REQUIRE(record);
+    CHECK(did(stage, "remove volume /pool/a.img on destination if unwritten"));
+}
+
+TEST_CASE("the source's disks go only when nothing of the guest is left there") {
+    for (const auto left :
+         {GuestState::absent, GuestState::shut_off, GuestState::paused, GuestState::unreachable}) {
+        Stage stage;
+        stage.world.source = left;
+        stage.world.destination = GuestState::running;
+        auto unfinished = died_in(Phase::switched);
+        unfinished.remains.volumes = unfinished.leftovers.volumes;
+        const auto record = recover(unfinished, {}, stage.edges);
+        REQUIRE(record);
+        CHECK(did(stage, "remove volume") == (left == GuestState::absent));
+        CHECK(record->problems.empty() == (left == GuestState::absent));
+    }
 }
 
 TEST_CASE("the destination runs it: finished forward, nothing is removed") {

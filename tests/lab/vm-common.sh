@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# For tests of vmigrate in a lab: the binary, and what must hold after every migration.
+# shellcheck source=tests/lab/lab-common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lab-common.sh"
+BUILD=${VMIGRATE_BUILD:-$LAB_TOP/build/release}
+VMIGRATE=${VMIGRATE:-$BUILD/src/cli/vmigrate}
+[ -x "$VMIGRATE" ] || fail "no $VMIGRATE: build it first (./check --only build)"
+command -v jq >/dev/null || skip "needs jq"
+
+# vm ARGUMENT...: vmigrate on the admin machine
+vm() { lab exec admin "$VMIGRATE" "$@"; }
+
+# vm_code ARGUMENT...: its exit code in $code, what it printed in $out (both streams)
+vm_code() {
+    code=0
+    out=$(vm "$@" 2>&1) || code=$?
+}
+
+# expect_code CODE ARGUMENT...
+expect_code() {
+    local wanted=$1
+    shift
+    vm_code "$@"
+    [ "$code" -eq "$wanted" ] || fail "vmigrate $*: exit code $code instead of $wanted: $out"
+}
+
+# a lab whose emulator can be trusted with several passes
+two_hosts() {
+    lab up 2
+}
+
+# make_guest NAME OPTION...
+make_guest() {
+    local name=$1
+    shift
+    lab guest "$@" -- "$name"
+    if lab exec host1 virsh dumpxml -- "$name" 2>/dev/null | grep -q "type='qemu'" &&
+        lab exec host1 virsh dumpxml -- "$name" | grep -q '<emulator>/usr/bin'; then
+        skip "emulation needs the project's QEMU: run qemu/build"
+    fi
+}
+
+state_on() { lab exec "$1" virsh domstate -- "$2" 2>/dev/null | head -n 1 || true; }
+
+# where_is NAME: the hosts on which it runs
+where_is() {
+    local host
+    for host in host1 host2; do
+        [ "$(state_on "$host" "$1")" != running ] || echo "$host"
+    done
+}
+
+# runs_only_on HOST NAME: exactly one running copy, no remains of it on the other host
+runs_only_on() {
+    local there=host1
+    [ "$1" = host1 ] && there=host2
+    [ "$(where_is "$2")" = "$1" ] || fail "$2 runs on: $(where_is "$2" | xargs), not just on $1"
+    ! lab exec "$there" virsh domid -- "$2" >/dev/null 2>&1 || fail "$there still has $2"
+}
+
+# QEMU's migration settings of a guest, to be the same before and after
+settings_of() {
+    local host=$1 name=$2 query
+    for query in query-migrate-capabilities query-migrate-parameters; do
+        lab exec "$host" virsh qemu-monitor-command "$name" "{\"execute\":\"$query\"}" |
+            jq -cS '.return | if type == "array" then sort_by(.capability) else . end'
+    done
+}
+
+# alive NAME SINCE: heartbeats come, the verifier is silent, it was never started again
+alive() {
+    [ "$(heartbeat_field "$1" packets --since "$2")" -gt 0 ] || fail "$1 is silent"
+    [ "$(heartbeat_field "$1" errors)" -eq 0 ] || fail "the verifier of $1 found errors"
+    [ "$(heartbeat_field "$1" boots)" -eq 1 ] || fail "$1 was started again"
+}
+
+no_vmigrate_left() {
+    ! lab exec admin pgrep -x vmigrate >/dev/null || fail "a vmigrate process is left"
+}
