@@ -37,8 +37,8 @@ Result<JobStats> job_stats(virDomainPtr domain) {
     return stats;
 }
 
-// libvirt keeps no word for "waits for a stream": it says paused for migration on both sides, and
-// only the receiving one refuses to tell statistics.
+// libvirt has no word for "waits for a stream": it says paused on both sides, and only the
+// receiving one refuses to tell statistics.
 bool receives_stream(virDomainPtr domain) {
     virTypedParameterPtr values = nullptr;
     int count = 0;
@@ -48,7 +48,8 @@ bool receives_stream(virDomainPtr domain) {
         return false;
     }
     const auto* error = virGetLastError();
-    return error != nullptr && error->code == VIR_ERR_OPERATION_INVALID;
+    return error != nullptr && (error->code == VIR_ERR_OPERATION_UNSUPPORTED ||
+                                error->code == VIR_ERR_OPERATION_INVALID);
 }
 
 std::string_view operation_name(std::uint64_t operation) {
@@ -129,8 +130,7 @@ Result<DomainHandle> domain_by_name_or_uuid(virConnectPtr connection,
 
 Result<GuestState> state_of(virDomainPtr domain) {
     int state = 0;
-    int reason = 0;
-    if (virDomainGetState(domain, &state, &reason, 0) < 0) {
+    if (virDomainGetState(domain, &state, nullptr, 0) < 0) {
         return fail(last_error("state of the guest"));
     }
     switch (state) {
@@ -139,9 +139,7 @@ Result<GuestState> state_of(virDomainPtr domain) {
         case VIR_DOMAIN_CRASHED:
             return virDomainIsActive(domain) == 1 ? GuestState::paused : GuestState::shut_off;
         case VIR_DOMAIN_PAUSED:
-            return reason == VIR_DOMAIN_PAUSED_MIGRATION && receives_stream(domain)
-                       ? GuestState::incoming
-                       : GuestState::paused;
+            return receives_stream(domain) ? GuestState::incoming : GuestState::paused;
         case VIR_DOMAIN_PMSUSPENDED:
             return GuestState::paused;
         default:

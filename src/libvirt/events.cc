@@ -123,6 +123,11 @@ unsigned Translator::stops() const {
     return stops_;
 }
 
+bool Translator::source_stopped() const {
+    const std::lock_guard lock(mutex_);
+    return source_stopped_;
+}
+
 void Translator::close() {
     const std::lock_guard lock(mutex_);
     events_ = nullptr;
@@ -158,6 +163,8 @@ void Translator::created(std::optional<WallTime> stamped) {
 }
 
 namespace {
+
+constexpr milliseconds kGoodbyePatience{500};
 
 // What a callback gets: which side it hears, and the translator, kept alive by libvirt until it
 // calls `forget`, since a callback may still run while it is being deregistered.
@@ -255,9 +262,8 @@ Result<std::unique_ptr<Subscription>> Subscription::make(SharedConnection connec
 }
 
 Subscription::~Subscription() {
-    const auto patience = seconds(2);
-    within(patience, [connection = std::move(connection_), qemu = qemu_, lifecycle = lifecycle_,
-                      iteration = iteration_, close = close_] {
+    within(kGoodbyePatience, [connection = std::move(connection_), qemu = qemu_,
+                              lifecycle = lifecycle_, iteration = iteration_, close = close_] {
         if (qemu >= 0) {
             virConnectDomainQemuMonitorEventDeregister(connection.get(), qemu);
         }

@@ -35,6 +35,7 @@ class Translator {
     std::optional<JobState> stage() const;
     /// How often the guest stopped on the source.
     unsigned stops() const;
+    bool source_stopped() const;
     /// Nothing is pushed any more; the queue may go.
     void close();
 

@@ -47,9 +47,10 @@ Result<ConnectionHandle> connect(const HostAccess& access) {
     return connection;
 }
 
-void close(_virConnect* connection) {
+// A dead host would keep the caller waiting for its answer to the good-bye.
+void close(_virConnect* connection, milliseconds patience) {
     if (connection != nullptr) {
-        within(kClosePatience, [connection] { return virConnectClose(connection); });
+        within(patience, [connection] { return virConnectClose(connection); });
     }
 }
 
@@ -93,29 +94,28 @@ Error last_error(std::string_view doing) {
 
 Result<std::unique_ptr<Session>> Session::open(const HostAccess& access, milliseconds patience) {
     std::unique_ptr<Session> session(new Session(access));
-    session->patience_ = patience;
-    if (auto connected = session->reconnect(); !connected) {
+    if (auto connected = session->reconnect(patience); !connected) {
         return fail(std::move(connected.error()));
     }
     return session;
 }
 
 Session::~Session() {
-    close(connection_);
+    close(connection_, kClosePatience);
 }
 
 bool Session::alive() const {
     return connection_ != nullptr && virConnectIsAlive(connection_) == 1;
 }
 
-Result<void> Session::reconnect() {
-    close(std::exchange(connection_, nullptr));
+Result<void> Session::reconnect(milliseconds patience) {
+    close(std::exchange(connection_, nullptr), milliseconds(0));
     const auto begin = std::chrono::steady_clock::now();
-    auto connected = within(patience_, [access = access_] { return connect(access); });
+    auto connected = within(patience, [access = access_] { return connect(access); });
     if (!connected) {
         return fail(ErrorKind::unreachable, fmt::format("host {} ({}) does not answer within {}",
                                                         vmigrate::quoted(access_.name), access_.uri,
-                                                        format_time(patience_)));
+                                                        format_time(patience)));
     }
     if (!*connected) {
         return fail(std::move(connected->error()));

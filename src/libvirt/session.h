@@ -62,8 +62,8 @@ class Session {
     const HostAccess& access() const { return access_; }
     _virConnect* connection() const { return connection_; }
     bool alive() const;
-    /// Closes a dead connection and opens a new one, with the patience given to open().
-    Result<void> reconnect();
+    /// Closes a dead connection and opens a new one; gives up after `patience`.
+    Result<void> reconnect(milliseconds patience = seconds(10));
     /// How long the last connect took.
     milliseconds open_time() const { return open_time_; }
 
@@ -71,7 +71,6 @@ class Session {
     explicit Session(HostAccess access) : access_(std::move(access)) {}
     HostAccess access_;
     _virConnect* connection_ = nullptr;  ///< null after a failed reconnect
-    milliseconds patience_{};
     milliseconds open_time_{};
 };
 
