@@ -76,7 +76,8 @@ TEST_CASE("the columns of the measures have the names of their JSON") {
     const HandClock clock;
     opened(folder.file(), clock);
     const SQLite::Database database(folder.file(), SQLite::OPEN_READONLY);
-    for (const auto& [name, value] : to_json(Measures{}).items()) {
+    const auto measures = to_json(Measures{});
+    for (const auto& [name, value] : measures.items()) {
         SQLite::Statement column(
             database, "SELECT count(*) FROM pragma_table_info('migrations') WHERE name = ?");
         column.bind(1, name);
