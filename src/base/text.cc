@@ -10,17 +10,22 @@
 namespace vmigrate {
 namespace {
 
+/// Counts letters put in, left out, changed, and neighbours swapped.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row_before;
     std::vector<std::size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), std::size_t{0});
     for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i + 1;
+        std::vector<std::size_t> next(b.size() + 1);
+        next[0] = i + 1;
         for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+            next[j + 1] = std::min({row[j] + (a[i] == b[j] ? 0 : 1), row[j + 1] + 1, next[j] + 1});
+            if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j]) {
+                next[j + 1] = std::min(next[j + 1], row_before[j - 1] + 1);
+            }
         }
+        row_before = std::move(row);
+        row = std::move(next);
     }
     return row.back();
 }

@@ -13,7 +13,7 @@ namespace vmigrate::cli {
 int run_plan(const Words& words) {
     Arguments arguments("plan", "Say whether and how a guest would move; nothing is touched.",
                         "vmigrate plan web1\n"
-                        "vmigrate plan web1 --to host2 --set blackout-ceiling=200ms\n"
+                        "vmigrate plan web1 --to host2 --set blackout-ceiling=500ms\n"
                         "vmigrate plan web1 --policy night --json");
     RequestOptions options(arguments.app());
     if (const auto code = arguments.parse(words)) {

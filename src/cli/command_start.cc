@@ -108,7 +108,7 @@ int run_start(const Words& words) {
     Arguments arguments("start", "Move a guest to another host.",
                         "vmigrate start web1\n"
                         "vmigrate start web1 --to host2 --bandwidth 500\n"
-                        "vmigrate start web1 --to host2 --set blackout-ceiling=200ms --detach\n"
+                        "vmigrate start web1 --to host2 --set blackout-ceiling=500ms --detach\n"
                         "vmigrate start -- '-odd name'");
     RequestOptions options(arguments.app());
     bool detach = false;

@@ -292,7 +292,7 @@ class Reader {
                 continue;
             }
             const auto word = text(key, node);
-            if (word != "refuse" && word != "allow") {
+            if (!word.empty() && word != "refuse" && word != "allow") {
                 complain(node.source(),
                          fmt::format("clear-text = {} is neither \"refuse\" nor \"allow\"",
                                      quoted(word)));

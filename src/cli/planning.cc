@@ -236,13 +236,15 @@ Result<std::size_t> pick_source(const std::string& wanted, const std::vector<Sig
                     fmt::format("several guests are called {}: {}; give the UUID or --from",
                                 quoted(wanted), where));
     }
+    const bool arriving = std::ranges::any_of(
+        candidates, [&](std::size_t i) { return sightings[i].state == GuestState::incoming; });
+    const auto* what = !any_active ? "is defined, shut off, on {}; give --from"
+                       : arriving
+                           ? "is being migrated, it is on {}; see 'vmigrate status', and 'vmigrate "
+                             "recover' if its process is gone"
+                           : "is active on {}: it may run twice; stop the wrong one by hand";
     return fail(ErrorKind::blocked,
-                any_active ? fmt::format("guest {} is active on {}: a migration is under way, or "
-                                         "it runs twice; see 'vmigrate status' and stop the wrong "
-                                         "one by hand",
-                                         quoted(wanted), where)
-                           : fmt::format("guest {} is defined, shut off, on {}; give --from",
-                                         quoted(wanted), where));
+                fmt::format("guest {} {}", quoted(wanted), fmt::format(fmt::runtime(what), where)));
 }
 
 Result<Planned> plan_migration(const Config& config, const Request& request,

@@ -9,6 +9,10 @@
 namespace vmigrate::cli {
 
 std::string progress_line(const Progress& progress) {
+    if (progress.phase == Phase::ended) {
+        return fmt::format("{:<8} {:3} %  after {}", name_of(progress.phase), progress.percent,
+                           format_time(progress.elapsed));
+    }
     auto text = fmt::format("{:<8} {:3} %  {} left", name_of(progress.phase), progress.percent,
                             format_bytes(progress.remaining));
     if (progress.phase == Phase::precopy || progress.phase == Phase::handover) {
@@ -44,8 +48,13 @@ void TerminalStatus::progress(const Progress& progress) {
 }
 
 void TerminalStatus::phase(Phase phase, std::string_view note) {
-    line_.print(note.empty() ? fmt::format("{}", name_of(phase))
-                             : fmt::format("{:<8} {}", name_of(phase), note));
+    // On a smart terminal the progress line names the phase soon enough.
+    if (!note.empty() || !line_.smart()) {
+        line_.print(note.empty() ? std::string(name_of(phase))
+                                 : fmt::format("{:<8} {}", name_of(phase), note));
+        printed_ = clock_.now();
+        shown_ = phase;
+    }
 }
 
 void TerminalStatus::notice(std::string_view text) {

@@ -48,7 +48,7 @@ for command in $commands; do
     options=$(help_options "$command")
     out_has "Examples:"
     same "completion of $command" "$options" "$(completed vmigrate "$command" -)"
-    own=$(grep -vxF "$(tr ' ' '\n' <<<"$common")" <<<"$options" || true)
+    own=$(grep -vxF -e "$(tr ' ' '\n' <<<"$common")" <<<"$options" || true)
     case $command in
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \

@@ -14,7 +14,7 @@ for name in "${names[@]}"; do
     run 3 plan --no-measure --to b --json -- "$name"
     grep -q '"blocked":true' "$work/out" || fail "no plan for $name"
     run 3 start --no-measure --to b -- "$name"
-    err_has "hypervisor-type"
+    err_has "destination-memory"
     refused 2 "no migration" show -- "$name"
     run 0 history -- "$name"
 done

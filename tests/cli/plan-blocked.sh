@@ -9,14 +9,14 @@ source "$(dirname "$0")/functions.sh"
     test_host b
 } | configure
 run 3 plan web1 --to b --no-measure
-out_has "FAILED  hypervisor-type"
+out_has "FAILED  destination-memory"
 out_has "fix: "
 out_has "nothing was touched"
 [[ ! -s $work/err ]] || fail "nothing belongs on stderr"
 run 3 start web1 --to b --no-measure
-err_has "hypervisor-type"
+err_has "destination-memory"
 run 3 start web1 --to b --no-measure --detach
-err_has "hypervisor-type"
+err_has "destination-memory"
 # Without --to: no host fits, said in one line.
 refused 3 "no host can take the guest" plan web1 --no-measure
 run 0 history

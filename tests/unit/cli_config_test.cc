@@ -133,7 +133,7 @@ TEST_CASE("each mistake is one line with file, line and what was meant") {
         {"[policy.default]\npostcopy = 'perhaps'\n", "x.toml:2: ", "postcopy"},
         {"[policy.default]\ntimeout-action = 'postcopy'\n", "x.toml:1: ", "set postcopy to yes"},
         {"[network]\nbackend = 'ovs'\n", "x.toml:2: ", "known: none"},
-        {"[network]\nback = 'none'\n", "x.toml:2: ", "did you mean 'backend'?"},
+        {"[network]\nbackand = 'none'\n", "x.toml:2: ", "did you mean 'backend'?"},
         {"[history]\npath = 'h.db'\n", "x.toml:2: ", "from the root"},
         {"[transport]\nclear-text = true\n", "x.toml:2: ", "clear-text must be text"},
         {"[transport]\nclear-text = 'maybe'\n", "x.toml:2: ", "neither \"refuse\" nor \"allow\""},

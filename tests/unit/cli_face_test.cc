@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <regex>
 
 #include "cli/checks.h"
 #include "cli/exit_code.h"
@@ -91,7 +92,7 @@ TEST_CASE("without a terminal: a line at a new phase and at most one a second") 
     CHECK(std::count(text.begin(), text.end(), '\n') == 4);
     CHECK(text.find('\r') == std::string::npos);
     CHECK(text.find('\x1b') == std::string::npos);
-    CHECK(text.find("precopy    20 %") != std::string::npos);
+    CHECK(text.find("precopy   20 %") != std::string::npos);
     CHECK(text.find("handover") != std::string::npos);
 }
 
@@ -101,13 +102,13 @@ TEST_CASE("progress says what is known") {
     progress.percent = 45;
     progress.remaining = mebibytes(312);
     progress.iteration = 2;
-    CHECK(progress_line(progress) == "precopy    45 %  312.0 MiB left  iteration 2");
+    CHECK(progress_line(progress) == "precopy   45 %  312.0 MiB left  iteration 2");
     progress.dirty_rate = {mebibytes(12).count};
     progress.bandwidth = {mebibytes(98).count};
     progress.throttle_percent = 20;
     progress.eta = seconds(3);
     CHECK(progress_line(progress) ==
-          "precopy    45 %  312.0 MiB left  iteration 2  dirty 12.0 MiB/s  sending 98.0 MiB/s  "
+          "precopy   45 %  312.0 MiB left  iteration 2  dirty 12.0 MiB/s  sending 98.0 MiB/s  "
           "throttled 20 %  ETA 3.0 s");
 }
 
@@ -134,8 +135,7 @@ TEST_CASE("a report shows asked, predicted and measured; what is unknown says so
     Measures measures;
     measures.blackout = microseconds(37200);
     const auto text = measures_text(measures, to_json(plan));
-    CHECK(text.find("blackout             at most 500 ms  80 ms") != std::string::npos);
-    CHECK(text.find("37.2 ms") != std::string::npos);
+    CHECK(std::regex_search(text, std::regex("blackout +at most 500 ms +80 ms +37.2 ms")));
     CHECK(text.find("source not measured") != std::string::npos);
     CHECK(measures_text(measures, Json()).find("37.2 ms") != std::string::npos);
 }
