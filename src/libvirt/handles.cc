@@ -15,6 +15,11 @@ std::string take(char* text) {
     return copy;
 }
 
+// Even libvirt's lists must not be used before it is initialised; doing so twice is harmless.
+TypedParams::TypedParams() {
+    virInitialize();
+}
+
 TypedParams::~TypedParams() {
     virTypedParamsFree(values_, count_);
 }

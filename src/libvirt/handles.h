@@ -44,7 +44,7 @@ std::string take(char* text);
 /// A list of libvirt's named values. Move only.
 class TypedParams {
   public:
-    TypedParams() = default;
+    TypedParams();
     TypedParams(virTypedParameterPtr values, int count) : values_(values), count_(count) {}
     ~TypedParams();
     TypedParams(TypedParams&& other) noexcept;

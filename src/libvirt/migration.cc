@@ -374,10 +374,14 @@ Result<Sample> Migration::sample() {
 }
 
 Result<Sample> Migration::completed() {
-    return ask_guest(destination_, kStatePatience, [](virDomainPtr domain) {
+    auto totals = ask_guest(destination_, kStatePatience, [](virDomainPtr domain) {
         return read_job(domain,
                         VIR_DOMAIN_JOB_STATS_COMPLETED | VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED);
     });
+    if (totals && totals->job == JobState::none) {  // after post-copy
+        return fail(ErrorKind::hypervisor, "libvirt kept no totals of the migration");
+    }
+    return totals;
 }
 
 std::optional<CpuUse> Migration::cpu_use(Side side) {
