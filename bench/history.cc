@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,16 +52,37 @@ void must(const Result<void>& result) {
     }
 }
 
-void print_median(const std::string& what, const std::function<void()>& action) {
+void print_heading(const std::string& text) {
+    fmt::print("{:<44} {:>10} {:>10} {:>10}\n", text, "median ms", "max ms", "CPU ms");
+}
+
+/// Processor time of this process and of the children it waited for.
+double cpu_ms() {
+    double sum = 0;
+    for (const auto who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+        rusage use{};
+        getrusage(who, &use);
+        for (const auto& time : {use.ru_utime, use.ru_stime}) {
+            sum += static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+        }
+    }
+    return sum;
+}
+
+/// The CPU time (mean) is what remains comparable on a busy machine.
+void print_times(const std::string& what, const std::function<void()>& action) {
     std::vector<double> times;
+    const double cpu_before = cpu_ms();
     for (int i = 0; i < kRepeats; ++i) {
         const auto start = steady_clock::now();
         action();
         times.push_back(
             std::chrono::duration<double, std::milli>(steady_clock::now() - start).count());
     }
+    const double cpu = (cpu_ms() - cpu_before) / kRepeats;
     std::sort(times.begin(), times.end());
-    fmt::print("{:<52} {:>9.3f} {:>9.3f}\n", what, times[kRepeats / 2], times.back());
+    fmt::print("{:<44} {:>10.3f} {:>10.3f} {:>10.3f}\n", what, times[kRepeats / 2], times.back(),
+               cpu);
 }
 
 Plan plan_of(const std::string& name) {
@@ -78,16 +100,15 @@ Plan plan_of(const std::string& name) {
 
 /// One complete migration, as `vmigrate start` records it, with all its costs printed.
 void record_one(Store& store) {
-    fmt::print("{:<52} {:>9} {:>9}\n", "Writing, one migration on an empty history", "median ms",
-               "max ms");
+    print_heading("Writing");
     std::unique_ptr<Journal> journal;
     int number = 0;
-    print_median("begin (durable)", [&] {
+    print_times("begin (durable)", [&] {
         journal = store.journal();
         must(journal->begin(plan_of(fmt::format("warm-up{}", number++))));
     });
-    print_median("phase (durable)", [&] { must(journal->phase(Phase::precopy, "a note")); });
-    print_median("intend + done (durable)", [&] {
+    print_times("phase (durable)", [&] { must(journal->phase(Phase::precopy, "a note")); });
+    print_times("intend + done (durable)", [&] {
         must(journal->intend(Step::migrate, ""));
         must(journal->done(Step::migrate, ""));
     });
@@ -95,11 +116,11 @@ void record_one(Store& store) {
     sample.memory_total = gibibytes(4);
     sample.memory_remaining = gibibytes(1);
     sample.bandwidth = {110'000'000};
-    print_median("sample", [&] {
+    print_times("sample", [&] {
         sample.at = kClock.now();
         must(journal->sample(sample, 42));
     });
-    print_median("abort_requested", [&] { static_cast<void>(journal->abort_requested()); });
+    print_times("abort_requested", [&] { static_cast<void>(journal->abort_requested()); });
     for (int i = kRepeats; i < kSamples; ++i) {
         must(journal->sample(sample, 42));
     }
@@ -135,8 +156,9 @@ void copy(const std::string& path, int migrations) {
     // 1000 guests, 8 hosts; one of 50 failed.
     database.exec(fmt::format(
         "INSERT INTO migrations (id, guest_uuid, guest_name, source, destination, outcome, "
-        "ended_unix_us, {0}) SELECT i, 'uuid' || i % 1000, 'guest' || i % 1000, 'host' || i % 8, "
-        "'host' || (i + 1) % 8, iif(i % 50, 'moved', 'failed-on-source'), ended_unix_us, {0} "
+        "ended_unix_us, {0}) SELECT i, 'uuid' || (i % 1000), 'guest' || (i % 1000), "
+        "'host' || (i % 8), 'host' || ((i + 1) % 8), iif(i % 50, 'moved', 'failed-on-source'), "
+        "ended_unix_us, {0} "
         "FROM number, migrations WHERE id = {1}",
         rest, kRepeats));
     for (const auto* const table : {"plans", "timeline", "steps", "samples"}) {
@@ -158,10 +180,9 @@ void copy(const std::string& path, int migrations) {
 }
 
 void ask_library(const std::string& path, int migrations) {
-    fmt::print("{:<52} {:>9} {:>9}\n", "Asking the library, each time opened anew", "median ms",
-               "max ms");
+    print_heading("Asking the library, opened anew each time");
     const auto ask = [&](const std::string& what, const std::function<void(Store&)>& question) {
-        print_median(what, [&] {
+        print_times(what, [&] {
             const auto store = must(Store::open(path, Store::Access::read_only, kClock));
             question(*store);
         });
@@ -187,7 +208,8 @@ void ask_library(const std::string& path, int migrations) {
 }
 
 void ask_command(const std::string& vmigrate) {
-    fmt::print("\n{:<52} {:>9} {:>9}\n", "Asking the command", "median ms", "max ms");
+    fmt::print("\n");
+    print_heading("Asking the command");
     using Words = std::vector<std::string>;
     for (const auto& words :
          {Words{"version"}, Words{"status"}, Words{"status", "guest77"}, Words{"history"},
@@ -197,7 +219,7 @@ void ask_command(const std::string& vmigrate) {
             shown += " " + word;
         }
         std::string failed;
-        print_median(shown, [&] {
+        print_times(shown, [&] {
             std::vector<char*> arguments = {const_cast<char*>(vmigrate.c_str())};
             for (const auto& word : words) {
                 arguments.push_back(const_cast<char*>(word.c_str()));
