@@ -17,7 +17,7 @@ faulty() { # FAULT ARGUMENT...
 }
 volumes_on() { lab exec "$1" virsh vol-list local | grep -c guest || true; }
 
-here=host1 there=host2
+here=host1 there=host2 last_id=0
 swap() { local other=$here; here=$there; there=$other; }
 before=$(settings_of host1 g)
 
@@ -26,7 +26,11 @@ check_truth() { # WHAT
     id=$(vm history --limit 1 --json | jq -r .id)
     outcome=$(vm show "$id" --json | head -n 1 | jq -r .outcome)
     runs=$(where_is g)
+    # killed before anything was stored: nothing happened either
+    [ "$id" != "$last_id" ] || outcome=never-began
+    last_id=$id
     case $outcome in
+        never-began) [ "$runs" = "$here" ] || fail "$1: nothing is in the history, it runs on: $runs" ;;
         moved) [ "$runs" = "$there" ] || fail "$1: history says $outcome, it runs on: $runs"; swap ;;
         failed-on-source) [ "$runs" = "$here" ] || fail "$1: history says $outcome, it runs on: $runs" ;;
         *) fail "$1: outcome $outcome: $(vm show "$id")" ;;
@@ -50,8 +54,8 @@ check_truth "whole"
 
 for step in $(seq 1 "$syncs"); do
     faulty "kill:$step" start g --to "$there"
-    [ "$code" -eq 137 ] || fail "kill after step $step: exit code $code: $out"
-    [ -n "$(where_is g)" ] || fail "kill after step $step: the guest runs nowhere"
+    # how often samples are stored varies: a migration may be over before so many steps
+    [ "$code" -eq 0 ] || [ "$code" -eq 137 ] || fail "kill after step $step: exit code $code: $out"
     vm_code recover --all
     check_truth "kill after step $step"
 done
