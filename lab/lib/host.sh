@@ -193,6 +193,7 @@ write_config() {
 uri = "qemu+tcp://$node/system"
 migration-host = "$node-mig"
 shared-storage = ["$SHARED_POOL"]
+graphics-listen = "${NETWORK_PREFIX[mgmt]}.$((10 + ${node#host}))"
 
 EOT
         done

@@ -195,6 +195,7 @@ Result<DestinationFacts> survey_destination(Session& destination, const HostFact
     look_for_namesakes(connection, guest, request.destination_name.value_or(guest.ref.name), facts);
     facts.disks = reach_of_disks(destination, source, guest);
     look_for_networks(connection, guest, facts);
+    facts.graphics_listen = access.graphics_listen;
     facts.migration_address = stream_address(access, host, request);
     facts.stream_stays_local = is_loopback(facts.migration_address);
     if (!destination.alive()) {

@@ -115,6 +115,7 @@ struct DestinationFacts {
     GuestState same_name = GuestState::absent;  ///< a guest of this name and another UUID there
     std::vector<DiskReachFacts> disks;
     std::map<std::string, std::optional<bool>> nic_sources;  ///< "bridge br0" -> exists there
+    std::string graphics_listen;      ///< what displays listen on there; empty = as they do now
     std::string migration_address;    ///< where the memory stream goes, as far as known
     bool stream_stays_local = false;  ///< that address is loopback
 };

@@ -44,6 +44,7 @@ void MeasureBook::sampled(const Sample& sample) {
         throttled_ += std::chrono::duration_cast<milliseconds>(sample.at - last_->at);
     }
     throttle_most_ = std::max(throttle_most_, sample.throttle_percent);
+    disk_sent_ = std::max(disk_sent_, sample.disk_sent);
     last_ = sample;
 }
 
@@ -66,7 +67,7 @@ Measures MeasureBook::result(bool moved) const {
     const auto& sent = completed_ ? completed_ : last_;
     if (sent) {
         measures.memory_sent = sent->memory_sent;
-        measures.disk_sent = sent->disk_sent;
+        measures.disk_sent = std::max(disk_sent_, sent->disk_sent);
     }
     if (!moved) {
         return measures;

@@ -41,6 +41,7 @@ class MeasureBook {
     std::optional<TimePoint> returned_;
     std::optional<Sample> last_;
     std::optional<Sample> completed_;
+    Bytes disk_sent_;  ///< most that was seen: it is gone from the totals of a finished migration
     std::optional<CpuUse> destination_cpu_;
     milliseconds throttled_{};
     unsigned throttle_most_ = 0;

@@ -165,6 +165,27 @@ Check check_devices(const GuestFacts& guest) {
                                                "detach them first (virsh detach-device)");
 }
 
+Check check_graphics(const Request& request, const GuestFacts& guest,
+                     const DestinationFacts& destination) {
+    const auto* name = "graphics";
+    if (guest.graphics_listen.empty()) {
+        return passed(name, "no display that listens on one host's own address");
+    }
+    const auto now = fmt::format("{}", fmt::join(guest.graphics_listen, ", "));
+    if (request.destination_xml) {
+        return passed(name, "the description given with --xml decides");
+    }
+    if (!destination.graphics_listen.empty()) {
+        return passed(name,
+                      fmt::format("display moves from {} to {}", now, destination.graphics_listen));
+    }
+    return failed(name,
+                  fmt::format("its display listens on {}, an address of this host alone", now),
+                  fmt::format("set graphics-listen of {} in vmigrate.toml to an address there or "
+                              "to 0.0.0.0",
+                              destination.host.name));
+}
+
 Check check_network(const DestinationFacts& destination) {
     std::vector<std::string> missing;
     std::vector<std::string> unknown;
@@ -261,6 +282,7 @@ std::vector<Check> preflight(const Request& request, const GuestFacts& guest,
     for (auto& check : storage.checks) {
         checks.push_back(std::move(check));
     }
+    checks.push_back(check_graphics(request, guest, destination));
     checks.push_back(check_network(destination));
     checks.push_back(check_clear_text(request, guest, destination, clear_text));
     return checks;

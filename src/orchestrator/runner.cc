@@ -191,6 +191,7 @@ class Run {
         destination_created();  // it exists, even if its own event never came
         book_.active(at);
         enter(Phase::precopy, "");
+        take_sample();  // the copy of the disks is over, and still counted
         if (const auto set = edges_.hypervisor.set_downtime_limit(policy_.limit()); !set) {
             notice("downtime limit not set: " + set.error().message);
         }

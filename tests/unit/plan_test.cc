@@ -95,6 +95,7 @@ TEST_CASE("each fault fails its own check and no other") {
     CHECK(with([](Case& c) {
               c.destination.nic_sources = {{"bridge br0", false}};
           }) == Names{"network"});
+    CHECK(with([](Case& c) { c.guest.graphics_listen = {"10.0.0.1"}; }) == Names{"graphics"});
     CHECK(with([](Case& c) { c.clear_text = ClearText::refuse; }) == Names{"encryption"});
     CHECK(with([](Case& c) { c.request.migrate_disks = {"vdb"}; }) == Names{"disk vdb"});
 }
