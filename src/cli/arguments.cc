@@ -42,15 +42,18 @@ std::optional<int> Arguments::parse(const Words& words) {
         fmt::print("{}", app_.help());
         return kExitDone;
     } catch (const CLI::ExtrasError&) {
-        const auto extras = app_.remaining();
-        return complain(extras.empty() ? "too many arguments" : unknown(extras.front()));
+        // What follows a "--" is no option, whatever it looks like.
+        auto extras = app_.remaining();
+        const bool marked = !extras.empty() && extras.front() == "--";
+        std::erase(extras, "--");
+        return complain(extras.empty() ? "too many arguments" : unknown(extras.front(), marked));
     } catch (const CLI::ParseError& error) {
         return complain(error.what());
     }
 }
 
-std::string Arguments::unknown(const std::string& word) const {
-    if (!word.starts_with('-') || word.size() < 2) {
+std::string Arguments::unknown(const std::string& word, bool marked) const {
+    if (marked || !word.starts_with('-') || word.size() < 2) {
         return fmt::format("too many arguments: {}", quoted(word));
     }
     const auto name = word.substr(0, word.find('='));

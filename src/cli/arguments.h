@@ -42,7 +42,7 @@ class Arguments {
 
   private:
     int complain(const std::string& text) const;
-    std::string unknown(const std::string& word) const;
+    std::string unknown(const std::string& word, bool marked) const;
 
     CLI::App app_;
     std::string name_;

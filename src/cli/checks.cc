@@ -114,7 +114,8 @@ std::vector<Check> check_hosts_together(const std::vector<HostAnswer>& answers,
     }
     std::vector<Check> checks;
     const auto same = twins(facts, config);
-    checks.push_back(same ? failed("host-uuids", same->message, "see above")
+    checks.push_back(same ? failed("host-uuids", same->message,
+                                   "each [hosts.NAME] has to lead to a libvirt of its own")
                           : passed("host-uuids", "each host has its own"));
     if (answers.size() < 2) {
         checks.push_back(failed("hosts", "only one host", "add another [hosts.NAME]"));

@@ -15,6 +15,7 @@ refused 2 "did you mean '--watch'?" status --wacth=1
 refused 2 "GUEST is required" plan
 refused 2 "--to" plan web1 --to
 refused 2 "too many arguments: 'web2'" plan web1 web2
+refused 2 "too many arguments: '--to'" plan -- web1 --to
 refused 2 "--limit" history --limit -3
 refused 2 "--limit" history --limit many
 refused 2 "moved-with-problems" history --outcome gone
