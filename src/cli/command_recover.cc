@@ -140,7 +140,27 @@ Result<Record> recover_one(Context& context, const history::Entry& entry) {
     return record;
 }
 
-/// The migrations to recover: the one that was named, else all whose process is gone.
+/// Migrations that ended unknown, as far as they are the last word on their guest.
+Result<std::vector<history::Entry>> left_unknown(history::Store& store) {
+    history::Filter filter;
+    filter.outcome = Outcome::unknown;
+    filter.limit = 0;
+    auto entries = store.list(filter);
+    if (!entries) {
+        return entries;
+    }
+    std::erase_if(*entries, [&store](const history::Entry& entry) {
+        history::Filter newest;
+        newest.guest = entry.guest.uuid;
+        newest.limit = 1;
+        const auto last = store.list(newest);
+        return last && !last->empty() && last->front().id != entry.id;
+    });
+    return entries;
+}
+
+/// The migrations to recover: the one that was named, else all whose process is gone or whose
+/// outcome is unknown.
 /// Error (usage): several, and neither an id nor --all.
 Result<std::vector<history::Entry>> select(history::Store& store,
                                            const std::optional<std::string>& which, bool all) {
@@ -157,13 +177,18 @@ Result<std::vector<history::Entry>> select(history::Store& store,
         return entries;
     }
     std::erase_if(*entries, [](const history::Entry& entry) { return entry.holder_alive; });
+    const auto unknown = left_unknown(store);
+    if (!unknown) {
+        return unknown;
+    }
+    entries->insert(entries->end(), unknown->begin(), unknown->end());
     if (entries->size() > 1 && !all) {
         std::string ids;
         for (const auto& entry : *entries) {
             ids += fmt::format(" {}", entry.id);
         }
         return fail(ErrorKind::usage,
-                    fmt::format("several migrations have lost their process:{}; name one, or give "
+                    fmt::format("several migrations have no verdict:{}; name one, or give "
                                 "--all",
                                 ids));
     }
@@ -205,7 +230,8 @@ int run_recover(const Words& words) {
     auto& app = arguments.app();
     auto* one = app.add_option("MIGRATION", which, "Id of a migration, or its guest");
     one->type_name("");
-    app.add_flag("--all", all, "Every migration whose process is gone")->excludes(one);
+    app.add_flag("--all", all, "Every migration whose process is gone or whose outcome is unknown")
+        ->excludes(one);
     app.add_flag("--abort", abort, "Cancel what libvirt still carries on; default: wait for it");
     app.add_flag("--elsewhere", elsewhere,
                  "Also one that another machine started: it is known to be gone");

@@ -173,6 +173,15 @@ Result<std::size_t> find_source(const Request& request, const std::vector<Scoute
     return source;
 }
 
+/// A guest that is on two hosts is most likely on its way: says by which migration.
+Error with_holder(Error error, const std::string& guest, history::Store& store) {
+    const auto holder = store.lease_of(guest);
+    if (error.kind == ErrorKind::blocked && holder && *holder) {
+        error.message += fmt::format(" (migration {})", **holder);
+    }
+    return error;
+}
+
 }  // namespace
 
 Result<std::vector<libvirt::HostAccess>> hosts_to_ask(const Config& config,
@@ -263,7 +272,7 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
     }
     const auto source_index = find_source(request, *scouts, silent);
     if (!source_index) {
-        return fail(source_index.error());
+        return fail(with_holder(source_index.error(), request.guest, store));
     }
     auto& source = (*scouts)[*source_index];
 

@@ -299,11 +299,6 @@ Result<void> validate(const Options& options) {
     if (options.downtime_limit.count() < 1) {
         return complain("downtime-limit must be at least 1ms");
     }
-    if (options.downtime_limit > options.blackout_ceiling) {
-        return complain(fmt::format("downtime-limit ({}) is above blackout-ceiling ({})",
-                                    format_time(options.downtime_limit),
-                                    format_time(options.blackout_ceiling)));
-    }
     if (options.timeout_action == TimeoutAction::postcopy && !options.postcopy) {
         return complain("timeout-action is postcopy but postcopy is no; set postcopy to yes");
     }

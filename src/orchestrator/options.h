@@ -66,7 +66,8 @@ std::span<const OptionKey> option_keys();
 /// out of range.
 Result<void> set_option(Options& options, std::string_view key, std::string_view value);
 
-/// Contradictions between keys (for instance a downtime limit above the ceiling). Error (usage).
+/// Contradictions between keys (for instance a ceiling below the switchover reserve). Error
+/// (usage).
 Result<void> validate(const Options& options);
 
 }  // namespace vmigrate

@@ -195,6 +195,13 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     if (!request.offline) {
         plan.notes.push_back(transport_note(plan.call));
     }
+    if (plan.call.downtime_limit < request.options.downtime_limit) {
+        plan.notes.push_back(fmt::format(
+            "downtime limit {} instead of {}: more does not fit under "
+            "the blackout ceiling of {}",
+            format_time(plan.call.downtime_limit), format_time(request.options.downtime_limit),
+            format_time(request.options.blackout_ceiling)));
+    }
     plan.notes.push_back(persistence_note(plan));
     plan.notes.push_back(storage_note(plan));
     choose_auto_converge(plan);

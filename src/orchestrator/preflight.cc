@@ -56,6 +56,12 @@ Check check_idle(const GuestFacts& guest) {
 
 Check check_other_host(const HostFacts& source, const HostFacts& destination) {
     const auto* name = "other-host";
+    if (source.uuid.empty() || destination.uuid.empty()) {
+        return undecided(name,
+                         fmt::format("{} -> {}, but a host does not tell its UUID", source.name,
+                                     destination.name),
+                         "give it one: host_uuid in libvirtd.conf");
+    }
     if (source.uuid == destination.uuid) {
         return failed(name,
                       fmt::format("{} and {} are one libvirt (host UUID {})", source.name,

@@ -162,6 +162,9 @@ class Run {
                     returned_ = true;
                     book_.returned(event.time.arrived);
                     call_error_ = call.error;
+                    if (!call.error) {
+                        remember(edges_.journal.done(Step::migrate, ""));
+                    }
                 },
                 [&](const ConnectionLost&) {
                     notice(

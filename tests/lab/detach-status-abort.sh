@@ -3,13 +3,13 @@
 # --detach, status, abort from another terminal; a second start of the same guest is refused.
 . "$(dirname "$0")/vm-common.sh"
 two_hosts
-make_guest g --memory 256M --disk 64M:local --workload "dirty-rate=40M"
+make_guest g --memory 512M --disk 64M:local --workload "dirty-rate=5M"
 before=$(settings_of host1 g)
-slow=(--bandwidth 20MiB/s --set auto-converge=off --set timeout-action=force)
+slow=(--bandwidth 10MiB/s --set auto-converge=off --set timeout-action=force)
 
 id=$(vm start g --to host2 --detach --json "${slow[@]}" | tail -n 1 | jq -r .id)
 [ "$id" -gt 0 ] || fail "no id"
-running() { vm status --json | jq -e "select(.id == $id and .progress_percent > 0)" >/dev/null; }
+running() { vm status --json | jq -c "select(.id == $id and .progress_percent > 0)" | grep -q .; }
 eventually 20 running || fail "status does not show it: $(vm status --json)"
 expect_code 3 start g --to host2
 grep -q "migration $id" <<<"$out" || fail "who holds it is not said: $out"

@@ -4,7 +4,7 @@
 # vmigrate killed. A correct verdict in time, never a destroyed guest.
 . "$(dirname "$0")/vm-common.sh"
 two_hosts
-make_guest g --memory 256M --disk 64M:shared --workload "dirty-rate=20M"
+make_guest g --memory 512M --disk 64M:shared --workload "dirty-rate=2M"
 before=$(settings_of host1 g)
 since=$(lab clock)
 slow=(--bandwidth 16MiB/s --set auto-converge=off --set timeout=2m)
@@ -14,7 +14,7 @@ begin() { # starts a slow migration in the background and waits until memory flo
     starter=$!
     eventually 30 copying || fail "it does not copy: $(cat "$LAB_STATE/start.json" "$LAB_STATE/start.err")"
 }
-copying() { vm status --json | jq -e 'select(.phase == "precopy" and .progress_percent > 2)' >/dev/null; }
+copying() { vm status --json | jq -c 'select(.phase == "precopy" and .progress_percent > 2)' | grep -q .; }
 finish() { # WHAT CODE: the verdict must come within 90 s
     local end=$((SECONDS + 90))
     while kill -0 "$starter" 2>/dev/null; do

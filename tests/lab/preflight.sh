@@ -18,10 +18,11 @@ expect_code 0 plan g
 refused 2 "no-such-guest" start no-such-guest
 refused 2 "host7" start g --to host7
 refused 3 "host1" start g --to host1
-refused 3 "memory" start g --emulator /usr/bin/qemu-system-x86_64 --to host2 --set storage=shared --migrate-disks vdz || true
+refused 3 "no such disk" start g --to host2 --migrate-disks vdz
+refused 3 "emulator" start g --to host2 --emulator /no/such/qemu
 
 # will not converge: said before anything is touched
-lab set g dirty-rate=200M >/dev/null
+lab set g dirty-rate=200M hot=100 >/dev/null
 sleep 1
 refused 7 "will not converge" start g --to host2 --bandwidth 10MiB/s --set auto-converge=off
 refused 7 "converge" plan g --to host2 --bandwidth 10MiB/s --set auto-converge=off

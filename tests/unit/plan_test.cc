@@ -236,6 +236,16 @@ TEST_CASE("a plan that will not converge says so, unless something makes it") {
     CHECK(plan().call.postcopy);
 }
 
+TEST_CASE("the downtime limit gives way to the ceiling, and it is said") {
+    Case c;
+    c.request.options.blackout_ceiling = milliseconds(200);
+    const auto plan = make_plan(c.request, c.guest, c.source, c.destination, {}, {}, c.clear_text);
+    CHECK(plan.call.downtime_limit == milliseconds(150));
+    CHECK(std::ranges::any_of(plan.notes, [](const std::string& note) {
+        return note.find("150 ms") != std::string::npos;
+    }));
+}
+
 TEST_CASE("a transient guest stays transient") {
     Case c;
     c.guest.persistent = false;
