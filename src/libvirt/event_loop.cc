@@ -7,6 +7,14 @@
 
 #include "libvirt/session.h"
 
+#ifdef __SANITIZE_THREAD__
+// These libraries are built without the thread sanitizer, which does not see their own locks.
+extern "C" const char* __tsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __tsan_default_suppressions() {
+    return "race:libglib-2.0.so\nrace:libvirt.so\nrace:libvirt-qemu.so\n";
+}
+#endif
+
 namespace vmigrate::libvirt {
 
 struct EventLoop::Impl {

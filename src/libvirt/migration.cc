@@ -18,7 +18,7 @@
 namespace vmigrate::libvirt {
 namespace {
 
-constexpr milliseconds kSamplePatience{250};
+constexpr milliseconds kSamplePatience{500};
 constexpr milliseconds kStoppedPatience{20};
 constexpr milliseconds kStatePatience = seconds(2);
 constexpr milliseconds kReconnectPatience = seconds(3);
