@@ -3,6 +3,9 @@
 # For tests of vmigrate in a lab: the binary, and what must hold after every migration.
 # shellcheck source=tests/lab/lab-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lab-common.sh"
+# what ends a test without a word of its own is named
+set -E
+trap 'echo "FAIL: $(basename "$0"), line $LINENO: $BASH_COMMAND" >&2' ERR
 BUILD=${VMIGRATE_BUILD:-$LAB_TOP/build/release}
 VMIGRATE=${VMIGRATE:-$BUILD/src/cli/vmigrate}
 [ -x "$VMIGRATE" ] || fail "no $VMIGRATE: build it first (./check --only build)"
