@@ -43,9 +43,8 @@ bool is_database(int descriptor) {
     std::array<char, 4096> path{};
     std::snprintf(link.data(), link.size(), "/proc/self/fd/%d", descriptor);
     const auto size = readlink(link.data(), path.data(), path.size() - 1);
-    return size > 0 &&
-           std::string_view(path.data(), static_cast<std::size_t>(size)).find(".db") !=
-               std::string_view::npos;
+    return size > 0 && std::string_view(path.data(), static_cast<std::size_t>(size)).find(".db") !=
+                           std::string_view::npos;
 }
 
 template <class Function>
@@ -87,9 +86,13 @@ struct Reporter {
 
 extern "C" {
 
-int fsync(int descriptor) { return synced(descriptor, "fsync"); }
+int fsync(int descriptor) {
+    return synced(descriptor, "fsync");
+}
 
-int fdatasync(int descriptor) { return synced(descriptor, "fdatasync"); }
+int fdatasync(int descriptor) {
+    return synced(descriptor, "fdatasync");
+}
 
 ssize_t pwrite64(int descriptor, const void* data, size_t size, off64_t offset) {
     if (disk_is_full() && is_database(descriptor)) {
@@ -97,7 +100,7 @@ ssize_t pwrite64(int descriptor, const void* data, size_t size, off64_t offset) 
         return -1;
     }
     return next<ssize_t(int, const void*, size_t, off64_t)>("pwrite64")(descriptor, data, size,
-                                                                       offset);
+                                                                        offset);
 }
 
 ssize_t pwrite(int descriptor, const void* data, size_t size, off_t offset) {

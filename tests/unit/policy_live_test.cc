@@ -37,7 +37,7 @@ TEST_CASE("random courses: the limit only rises and never passes the ceiling les
     std::mt19937 random(1);
     for (int round = 0; round < 200; ++round) {
         Options options;
-        options.max_iterations = 2 + random() % 40;
+        options.max_iterations = 2 + static_cast<unsigned>(random() % 40);
         LivePolicy policy(options, {});
         const auto most = options.blackout_ceiling - options.switchover_reserve;
         auto limit = policy.limit();
