@@ -20,7 +20,7 @@ refused 2 "--comp-methods: " start web1 --comp-methods zip
 refused 2 "did you mean 'downtime-limit'?" start web1 --set downtime-limt=1s
 refused 2 "--set: downtime-limit: " start web1 --set downtime-limit=300
 refused 2 "write KEY=VALUE" start web1 --set downtime-limit
-refused 2 "above blackout-ceiling" start web1 --set downtime-limit=10s
+refused 2 "leaves nothing" start web1 --set blackout-ceiling=40ms
 refused 2 "no direct migration" start web1 --direct
 refused 2 "excludes" start web1 --p2p --managed
 refused 2 "from the root" start web1 --emulator qemu
