@@ -177,7 +177,7 @@ Result<std::vector<history::Entry>> select(history::Store& store,
         return entries;
     }
     std::erase_if(*entries, [](const history::Entry& entry) { return entry.holder_alive; });
-    const auto unknown = left_unknown(store);
+    auto unknown = left_unknown(store);
     if (!unknown) {
         return unknown;
     }

@@ -56,7 +56,7 @@ bool disk_is_full(const std::string& path, int system_errno) {
         return true;
     }
     struct statvfs info {};
-    constexpr std::uint64_t kLeastForSqlite = 64 * 1024;
+    constexpr std::uint64_t kLeastForSqlite = 65536;
     return statvfs(folder_of(path).c_str(), &info) == 0 &&
            std::uint64_t{info.f_bavail} * info.f_frsize < kLeastForSqlite;
 }
@@ -159,7 +159,7 @@ Result<void> Database::connect_to_read() {
     if (schema.empty) {
         return {};
     }
-    const auto fit = check(schema);
+    auto fit = check(schema);
     if (!fit) {
         return fit;
     }
@@ -188,7 +188,7 @@ Result<void> Database::connect_to_write() {
     auto connection = std::make_unique<SQLite::Database>(
         path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, in_ms(kPatience));
     const auto schema = schema_of(*connection);
-    if (const auto fit = check(schema); !fit) {
+    if (auto fit = check(schema); !fit) {
         return fit;
     }
     // SQLite falls back to reading when it may not write.

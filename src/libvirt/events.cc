@@ -253,30 +253,30 @@ Result<std::unique_ptr<Subscription>> Subscription::make(SharedConnection connec
     }
     self->iteration_ =
         register_any(raw, VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, on_iteration, opaque());
-    auto* closing = opaque();
-    self->close_ = virConnectRegisterCloseCallback(raw, on_close, closing, forget) == 0;
-    if (!self->close_) {
-        forget(closing);
-    }
+    // not every driver of libvirt would free this one
+    self->closing_.reset(opaque(), forget);
+    self->hears_close_ =
+        virConnectRegisterCloseCallback(raw, on_close, self->closing_.get(), nullptr) == 0;
     return self;
 }
 
 Subscription::~Subscription() {
-    within(kGoodbyePatience, [connection = std::move(connection_), qemu = qemu_,
-                              lifecycle = lifecycle_, iteration = iteration_, close = close_] {
-        if (qemu >= 0) {
-            virConnectDomainQemuMonitorEventDeregister(connection.get(), qemu);
-        }
-        for (const int handle : {lifecycle, iteration}) {
-            if (handle >= 0) {
-                virConnectDomainEventDeregisterAny(connection.get(), handle);
-            }
-        }
-        if (close) {
-            virConnectUnregisterCloseCallback(connection.get(), on_close);
-        }
-        return true;
-    });
+    within(kGoodbyePatience,
+           [connection = std::move(connection_), qemu = qemu_, lifecycle = lifecycle_,
+            iteration = iteration_, closing = std::move(closing_), hears_close = hears_close_] {
+               if (qemu >= 0) {
+                   virConnectDomainQemuMonitorEventDeregister(connection.get(), qemu);
+               }
+               for (const int handle : {lifecycle, iteration}) {
+                   if (handle >= 0) {
+                       virConnectDomainEventDeregisterAny(connection.get(), handle);
+                   }
+               }
+               if (hears_close) {
+                   virConnectUnregisterCloseCallback(connection.get(), on_close);
+               }
+               return true;
+           });
 }
 
 }  // namespace vmigrate::libvirt

@@ -78,7 +78,8 @@ class Subscription {
     int qemu_ = -1;
     int lifecycle_ = -1;
     int iteration_ = -1;
-    bool close_ = false;
+    std::shared_ptr<void> closing_;
+    bool hears_close_ = false;
 };
 
 }  // namespace vmigrate::libvirt

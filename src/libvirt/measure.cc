@@ -18,7 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kChunk = 64 * 1024;  // the most that one remote read gives
+constexpr std::size_t kChunk = 65536;  // the most that one remote read gives
 constexpr unsigned kChunks = 48;
 constexpr milliseconds kContentPatience{400};
 constexpr int kLz4Acceleration = 8;

@@ -17,7 +17,7 @@
 #include "base/result.h"
 #include "orchestrator/types.h"
 
-struct _virConnect;
+struct _virConnect;  // NOLINT(bugprone-reserved-identifier): libvirt's own name
 
 namespace vmigrate::libvirt {
 

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "fakes.h"
+#include "source_dir.h"
 
 namespace vmigrate::test {
 namespace {
@@ -176,7 +177,7 @@ std::string play(const Script& script, Stage& stage) {
 }
 
 std::vector<std::filesystem::path> all_scripts() {
-    const auto folder = std::filesystem::path(__FILE__).parent_path() / "scripts";
+    const auto folder = source_dir() / "tests/replay/scripts";
     std::vector<std::filesystem::path> paths;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         if (entry.path().extension() == ".replay") {

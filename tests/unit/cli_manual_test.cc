@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "cli/config.h"
+#include "source_dir.h"
 
 using namespace vmigrate;
 using namespace vmigrate::cli;
@@ -24,7 +25,7 @@ namespace {
 using Names = std::set<std::string>;
 
 std::string source(const char* path) {
-    const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+    const auto root = test::source_dir();
     std::ifstream file(root / path);
     REQUIRE(file);
     return {std::istreambuf_iterator<char>(file), {}};
