@@ -56,6 +56,38 @@ std::optional<Error> migrate(const Connected& connected, const std::string& peer
 
 }  // namespace
 
+// Gives libvirt a description only where the destination differs; what the user gave is not
+// touched.
+Result<MigrationCall> adapted(virDomainPtr domain, MigrationCall call,
+                              const Adaptation& adaptation) {
+    const auto adapt = [&](std::optional<std::string>& xml, unsigned flags) -> Result<void> {
+        if (xml) {
+            return {};
+        }
+        // with secrets, or a graphics password would get lost
+        const auto own = take(
+            virDomainGetXMLDesc(domain, flags | VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE));
+        if (own.empty()) {
+            return fail(last_error("cannot read the guest's description"));
+        }
+        auto changed = adapt_domain_xml(own, adaptation);
+        if (!changed) {
+            return fail(std::move(changed.error()));
+        }
+        xml = std::move(*changed);
+        return {};
+    };
+    if (auto done = adapt(call.destination_xml, 0); !done) {
+        return fail(std::move(done.error()));
+    }
+    if (call.persist_destination && virDomainIsPersistent(domain) == 1) {
+        if (auto done = adapt(call.persistent_xml, VIR_DOMAIN_XML_INACTIVE); !done) {
+            return fail(std::move(done.error()));
+        }
+    }
+    return call;
+}
+
 Result<std::unique_ptr<BlockingCall>> BlockingCall::begin(const HostAccess& source,
                                                           const HostAccess& destination,
                                                           const std::string& guest_uuid,

@@ -9,11 +9,17 @@
 #include <mutex>
 #include <thread>
 
+#include "libvirt/domain_xml.h"
 #include "libvirt/events.h"
 #include "libvirt/session.h"
 #include "orchestrator/plan.h"
 
 namespace vmigrate::libvirt {
+
+/// `call` with the descriptions that libvirt must be given because the destination differs; those
+/// that are in it already, the user's, are not touched. Blocks as libvirt's calls do.
+Result<MigrationCall> adapted(virDomainPtr domain, MigrationCall call,
+                              const Adaptation& adaptation);
 
 /// Ownership: the thread owns connections of its own and everything else that it uses, so it may
 /// outlive this object.

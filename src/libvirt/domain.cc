@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/features.h"
+#include "libvirt/progress.h"
 #include "libvirt/survey.h"
 
 namespace vmigrate::libvirt {
@@ -19,22 +20,6 @@ Result<DomainHandle> found(virDomainPtr domain, const std::string& what) {
         return fail(last_error(fmt::format("guest {}", vmigrate::quoted(what))));
     }
     return DomainHandle(domain);
-}
-
-struct JobStats {
-    int type = VIR_DOMAIN_JOB_NONE;
-    TypedParams params;
-};
-
-Result<JobStats> job_stats(virDomainPtr domain) {
-    virTypedParameterPtr values = nullptr;
-    int count = 0;
-    JobStats stats;
-    if (virDomainGetJobStats(domain, &stats.type, &values, &count, 0) < 0) {
-        return fail(last_error(""));
-    }
-    stats.params = TypedParams(values, count);
-    return stats;
 }
 
 // libvirt has no word for "waits for a stream": it says paused on both sides, and only the
@@ -48,8 +33,9 @@ bool receives_stream(virDomainPtr domain) {
         return false;
     }
     const auto* error = virGetLastError();
-    return error != nullptr && (error->code == VIR_ERR_OPERATION_UNSUPPORTED ||
-                                error->code == VIR_ERR_OPERATION_INVALID);
+    const bool refused = error != nullptr && (error->code == VIR_ERR_OPERATION_UNSUPPORTED ||
+                                              error->code == VIR_ERR_OPERATION_INVALID);
+    return refused && virDomainIsActive(domain) == 1;  // what just ended refuses too
 }
 
 std::string_view operation_name(std::uint64_t operation) {
@@ -160,7 +146,7 @@ GuestState state_by_uuid(virConnectPtr connection, const std::string& uuid) {
 }
 
 std::optional<bool> migrates_away(virDomainPtr domain) {
-    const auto stats = job_stats(domain);
+    const auto stats = job_stats(domain, 0);
     if (!stats) {
         return stats.error().kind == ErrorKind::not_found ? std::optional(false) : std::nullopt;
     }
@@ -171,7 +157,7 @@ std::optional<bool> migrates_away(virDomainPtr domain) {
 }
 
 std::optional<std::string> job_of(virDomainPtr domain) {
-    const auto stats = job_stats(domain);
+    const auto stats = job_stats(domain, 0);
     if (!stats || stats->type == VIR_DOMAIN_JOB_NONE) {
         return std::nullopt;
     }

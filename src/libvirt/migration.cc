@@ -12,6 +12,7 @@
 #include "libvirt/events.h"
 #include "libvirt/features.h"
 #include "libvirt/patience.h"
+#include "libvirt/progress.h"
 #include "libvirt/qmp.h"
 #include "libvirt/volumes.h"
 
@@ -232,38 +233,6 @@ Result<void> Migration::remove_volume(Side side, const VolumeMove& volume, Remov
     });
 }
 
-// Gives libvirt a description only where the destination differs; what the user gave is not
-// touched.
-Result<MigrationCall> adapted(virDomainPtr domain, MigrationCall call,
-                              const Adaptation& adaptation) {
-    const auto adapt = [&](std::optional<std::string>& xml, unsigned flags) -> Result<void> {
-        if (xml) {
-            return {};
-        }
-        // with secrets, or a graphics password would get lost
-        const auto own = take(
-            virDomainGetXMLDesc(domain, flags | VIR_DOMAIN_XML_MIGRATABLE | VIR_DOMAIN_XML_SECURE));
-        if (own.empty()) {
-            return fail(last_error("cannot read the guest's description"));
-        }
-        auto changed = adapt_domain_xml(own, adaptation);
-        if (!changed) {
-            return fail(std::move(changed.error()));
-        }
-        xml = std::move(*changed);
-        return {};
-    };
-    if (auto done = adapt(call.destination_xml, 0); !done) {
-        return fail(std::move(done.error()));
-    }
-    if (call.persist_destination && virDomainIsPersistent(domain) == 1) {
-        if (auto done = adapt(call.persistent_xml, VIR_DOMAIN_XML_INACTIVE); !done) {
-            return fail(std::move(done.error()));
-        }
-    }
-    return call;
-}
-
 Result<void> Migration::start(const MigrationCall& call) {
     if (call_) {
         return fail(ErrorKind::internal, "this migration was started already");
@@ -297,54 +266,12 @@ void Migration::end_call() {
     }
 }
 
-Sample to_sample(int type, const TypedParams& params) {
-    const auto number = [&params](const char* name) { return params.number(name).value_or(0); };
-    Sample sample;
-    sample.at = std::chrono::steady_clock::now();
-    switch (type) {
-        case VIR_DOMAIN_JOB_BOUNDED:
-        case VIR_DOMAIN_JOB_UNBOUNDED:
-            sample.job = JobState::active;
-            break;
-        case VIR_DOMAIN_JOB_COMPLETED:
-            sample.job = JobState::completed;
-            break;
-        case VIR_DOMAIN_JOB_FAILED:
-            sample.job = JobState::failed;
-            break;
-        case VIR_DOMAIN_JOB_CANCELLED:
-            sample.job = JobState::cancelled;
-            break;
-        default:
-            break;
-    }
-    // QEMU counts the full copy as 1
-    const auto pass = number(VIR_DOMAIN_JOB_MEMORY_ITERATION);
-    sample.iteration = static_cast<std::uint32_t>(pass > 0 ? pass - 1 : 0);
-    sample.memory_total = {number(VIR_DOMAIN_JOB_MEMORY_TOTAL)};
-    sample.memory_remaining = {number(VIR_DOMAIN_JOB_MEMORY_REMAINING)};
-    sample.memory_sent = {number(VIR_DOMAIN_JOB_MEMORY_PROCESSED)};
-    sample.disk_total = {number(VIR_DOMAIN_JOB_DISK_TOTAL)};
-    sample.disk_remaining = {number(VIR_DOMAIN_JOB_DISK_REMAINING)};
-    sample.disk_sent = {number(VIR_DOMAIN_JOB_DISK_PROCESSED)};
-    sample.dirty_rate = {number(VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE) *
-                         number(VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE)};
-    sample.bandwidth = {number(VIR_DOMAIN_JOB_MEMORY_BPS)};
-    if (const auto downtime = params.number(VIR_DOMAIN_JOB_DOWNTIME)) {
-        sample.expected_downtime = milliseconds(*downtime);
-    }
-    sample.throttle_percent = static_cast<unsigned>(number(VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE));
-    return sample;
-}
-
 Result<Sample> read_job(virDomainPtr domain, unsigned flags) {
-    int type = 0;
-    int count = 0;
-    virTypedParameterPtr values = nullptr;
-    if (virDomainGetJobStats(domain, &type, &values, &count, flags) < 0) {
-        return fail(last_error("progress of the migration"));
+    const auto stats = job_stats(domain, flags);
+    if (!stats) {
+        return fail(stats.error());
     }
-    return to_sample(type, TypedParams(values, count));
+    return to_sample(*stats);
 }
 
 tl::unexpected<Error> switching_over() {

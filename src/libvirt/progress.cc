@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "libvirt/progress.h"
+
+#include "libvirt/session.h"
+
+namespace vmigrate::libvirt {
+
+Result<JobStats> job_stats(virDomainPtr domain, unsigned flags) {
+    virTypedParameterPtr values = nullptr;
+    int count = 0;
+    JobStats stats;
+    if (virDomainGetJobStats(domain, &stats.type, &values, &count, flags) < 0) {
+        return fail(last_error("progress of the migration"));
+    }
+    stats.params = TypedParams(values, count);
+    return stats;
+}
+
+Sample to_sample(const JobStats& stats) {
+    const auto& params = stats.params;
+    const auto number = [&params](const char* name) { return params.number(name).value_or(0); };
+    Sample sample;
+    sample.at = std::chrono::steady_clock::now();
+    switch (stats.type) {
+        case VIR_DOMAIN_JOB_BOUNDED:
+        case VIR_DOMAIN_JOB_UNBOUNDED:
+            sample.job = JobState::active;
+            break;
+        case VIR_DOMAIN_JOB_COMPLETED:
+            sample.job = JobState::completed;
+            break;
+        case VIR_DOMAIN_JOB_FAILED:
+            sample.job = JobState::failed;
+            break;
+        case VIR_DOMAIN_JOB_CANCELLED:
+            sample.job = JobState::cancelled;
+            break;
+        default:
+            break;
+    }
+    // QEMU counts the full copy as 1
+    const auto pass = number(VIR_DOMAIN_JOB_MEMORY_ITERATION);
+    sample.iteration = static_cast<std::uint32_t>(pass > 0 ? pass - 1 : 0);
+    sample.memory_total = {number(VIR_DOMAIN_JOB_MEMORY_TOTAL)};
+    sample.memory_remaining = {number(VIR_DOMAIN_JOB_MEMORY_REMAINING)};
+    sample.memory_sent = {number(VIR_DOMAIN_JOB_MEMORY_PROCESSED)};
+    sample.disk_total = {number(VIR_DOMAIN_JOB_DISK_TOTAL)};
+    sample.disk_remaining = {number(VIR_DOMAIN_JOB_DISK_REMAINING)};
+    sample.disk_sent = {number(VIR_DOMAIN_JOB_DISK_PROCESSED)};
+    sample.dirty_rate = {number(VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE) *
+                         number(VIR_DOMAIN_JOB_MEMORY_PAGE_SIZE)};
+    sample.bandwidth = {number(VIR_DOMAIN_JOB_MEMORY_BPS)};
+    if (const auto downtime = params.number(VIR_DOMAIN_JOB_DOWNTIME)) {
+        sample.expected_downtime = milliseconds(*downtime);
+    }
+    sample.throttle_percent = static_cast<unsigned>(number(VIR_DOMAIN_JOB_AUTO_CONVERGE_THROTTLE));
+    return sample;
+}
+
+}  // namespace vmigrate::libvirt

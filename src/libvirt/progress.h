@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What libvirt tells about the job of a guest. Private to libvirt/. Thread rule: any thread. Blocks
+// as libvirt's calls do.
+#pragma once
+
+#include "base/result.h"
+#include "libvirt/handles.h"
+#include "orchestrator/types.h"
+
+namespace vmigrate::libvirt {
+
+struct JobStats {
+    int type = VIR_DOMAIN_JOB_NONE;  ///< virDomainJobType
+    TypedParams params;
+};
+
+/// `flags` as of virDomainGetJobStats.
+Result<JobStats> job_stats(virDomainPtr domain, unsigned flags);
+
+/// In our units, read just now. A running job is `active`: libvirt tells no more. Pure.
+Sample to_sample(const JobStats& stats);
+
+}  // namespace vmigrate::libvirt
