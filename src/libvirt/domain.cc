@@ -148,7 +148,9 @@ GuestState state_by_uuid(virConnectPtr connection, const std::string& uuid) {
 std::optional<bool> migrates_away(virDomainPtr domain) {
     const auto stats = job_stats(domain, 0);
     if (!stats) {
-        return stats.error().kind == ErrorKind::not_found ? std::optional(false) : std::nullopt;
+        const bool has_no_process =
+            stats.error().kind == ErrorKind::not_found || virDomainIsActive(domain) == 0;
+        return has_no_process ? std::optional(false) : std::nullopt;
     }
     return stats->type != VIR_DOMAIN_JOB_NONE &&
            stats->params.number(VIR_DOMAIN_JOB_OPERATION)
