@@ -22,7 +22,7 @@ acceleration() {
             if timeout -k 1 10 "$STOCK_EMULATOR" -machine pc,accel=kvm -cpu host -m 128 \
                 -nodefaults -display none -serial stdio -no-reboot -kernel "$image/vmlinuz" \
                 -initrd "$image/initramfs" -append "$KERNEL_OPTIONS load.probe=1" \
-                </dev/null 2>/dev/null | grep -q 'load: booted'; then
+                </dev/null 2>/dev/null | grep 'load: booted' >/dev/null; then
                 verdict=kvm
             fi
         fi

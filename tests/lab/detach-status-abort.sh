@@ -9,17 +9,17 @@ slow=(--bandwidth 10MiB/s --set auto-converge=off --set timeout-action=force)
 
 id=$(vm start g --to host2 --detach --json "${slow[@]}" | tail -n 1 | jq -r .id)
 [ "$id" -gt 0 ] || fail "no id"
-running() { vm status --json | jq -c "select(.id == $id and .progress_percent > 0)" | grep -q .; }
+running() { vm status --json | jq -c "select(.id == $id and .progress_percent > 0)" | grep . >/dev/null; }
 eventually 20 running || fail "status does not show it: $(vm status --json)"
 expect_code 3 start g --to host2
 grep -q "migration $id" <<<"$out" || fail "who holds it is not said: $out"
 [ "$(wc -l <<<"$out")" -eq 1 ] || fail "more than one line: $out"
 expect_code 0 abort "$id"
-ended() { [ "$(vm show "$id" --json | head -n 1 | jq -r .outcome)" = failed-on-source ]; }
+ended() { [ "$(vm show "$id" --json | sed -n 1p | jq -r .outcome)" = failed-on-source ]; }
 eventually 20 ended || fail "not aborted: $(vm show "$id")"
 runs_only_on host1 g
 [ "$(settings_of host1 g)" = "$before" ] || fail "settings are not restored"
-! lab exec host2 virsh vol-list local | grep -q guest || fail "a volume is left on host2"
+! lab exec host2 virsh vol-list local | grep guest >/dev/null || fail "a volume is left on host2"
 eventually 5 no_vmigrate_left
 
 # status --watch ends with the migration's own code

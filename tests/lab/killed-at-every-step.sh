@@ -24,7 +24,7 @@ before=$(settings_of host1 g)
 check_truth() { # WHAT
     local id outcome runs
     id=$(vm history --limit 1 --json | jq -r .id)
-    outcome=$(vm show "$id" --json | head -n 1 | jq -r .outcome)
+    outcome=$(vm show "$id" --json | sed -n 1p | jq -r .outcome)
     runs=$(where_is g)
     # killed before anything was stored: nothing happened either
     [ "$id" != "$last_id" ] || outcome=never-began

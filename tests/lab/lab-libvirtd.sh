@@ -9,5 +9,5 @@ lab stop-libvirtd host1
 ! lab exec host1 virsh uri >/dev/null 2>&1 || fail "libvirtd still answers"
 sleep 1
 lab start-libvirtd host1
-[ "$(lab exec host1 virsh domstate g | head -n 1)" = running ] || fail "the guest is not running"
+[ "$(lab exec host1 virsh domstate g | sed -n 1p)" = running ] || fail "the guest is not running"
 [ "$(heartbeat_field g lost --since "$since")" -eq 0 ] || fail "the guest was disturbed"

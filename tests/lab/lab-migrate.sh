@@ -5,8 +5,8 @@
 lab up 2
 lab guest g --disk 64M:shared --workload "dirty-rate=20M disk-rate=1M disk-span=16M"
 lab guest n --disk 64M:local --workload "dirty-rate=5M disk-rate=1M disk-span=16M"
-if lab exec host1 virsh dumpxml g | grep -q "<emulator>/usr/bin" &&
-    lab exec host1 virsh dumpxml g | grep -q "type='qemu'"; then
+if lab exec host1 virsh dumpxml g | grep "<emulator>/usr/bin" >/dev/null &&
+    lab exec host1 virsh dumpxml g | grep "type='qemu'" >/dev/null; then
     skip "emulation needs the project's QEMU: run qemu/build"
 fi
 
@@ -18,7 +18,7 @@ move() {
     lab exec "$from" virsh -q migrate --live --p2p --persistent --undefinesource "$@" "$guest" \
         "qemu+tcp://$to/system" || fail "$guest from $from to $to $*"
     sleep 1
-    [ "$(lab exec "$to" virsh domstate "$guest" | head -n 1)" = running ] ||
+    [ "$(lab exec "$to" virsh domstate "$guest" | sed -n 1p)" = running ] ||
         fail "$guest does not run on $to"
     [ "$(heartbeat_field "$guest" packets --since "$since")" -gt 0 ] || fail "$guest is silent"
     gap=$(heartbeat_field "$guest" longest_gap_ms --since "$since")

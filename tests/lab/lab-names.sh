@@ -5,7 +5,7 @@
 lab up 1
 for name in "two words" "it's \"q\" <&>" "Grüße 日本" "-dash"; do
     lab guest --no-start -- "$name"
-    lab exec host1 virsh list --all --name | grep -qxF -- "$name" || fail "\"$name\" is not defined"
+    lab exec host1 virsh list --all --name | grep -xF -- "$name" >/dev/null || fail "\"$name\" is not defined"
     ! lab guest --no-start -- "$name" 2>/dev/null || fail "\"$name\" was made twice"
     lab guest --remove -- "$name"
 done

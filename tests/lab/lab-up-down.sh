@@ -24,7 +24,7 @@ done
 lab exec host1 touch /srv/vmigrate-lab/shared/a /srv/vmigrate-lab/local/b
 lab exec host2 test -e /srv/vmigrate-lab/shared/a || fail "shared is not shared"
 ! lab exec host2 test -e /srv/vmigrate-lab/local/b || fail "local is shared"
-lab exec host1 getent hosts host3-mig | grep -q '^10\.80\.0\.13 ' ||
+lab exec host1 getent hosts host3-mig | grep '^10\.80\.0\.13 ' >/dev/null ||
     fail "host3-mig does not resolve"
 # shellcheck disable=SC2016
 lab exec admin bash -c 'grep -q "migration-host = \"host2-mig\"" "$VMIGRATE_CONFIG"' ||
@@ -33,7 +33,7 @@ lab exec admin bash -c 'grep -q "migration-host = \"host2-mig\"" "$VMIGRATE_CONF
 
 lab down
 [ "$(machine)" = "$before" ] || fail "the machine changed"
-! ip netns | grep -q "^vml-$TEST_LAB-" || fail "namespaces are left"
+! ip netns | grep "^vml-$TEST_LAB-" >/dev/null || fail "namespaces are left"
 [ ! -e "$LAB_STATE" ] || fail "state is left"
 ! pgrep -f "$LAB_STATE" >/dev/null || fail "processes are left"
 lab down || fail "a second down fails"

@@ -6,7 +6,7 @@
 two_hosts
 make_guest db --memory 256M --disk 128M:shared --workload "dirty-rate=30M hot=10 disk-rate=1M disk-span=32M"
 before=$(settings_of host1 db)
-warmup=$(lab warmup --cold db | grep -oE '[0-9.]+' | head -n 1)
+warmup=$(lab warmup --cold db | grep -oE '[0-9.]+' | sed -n 1p)
 echo "a guest resumed in a new QEMU is silent for $warmup ms (median of five)"
 
 excesses=()

@@ -38,13 +38,13 @@ make_guest() {
     local name=$1
     shift
     lab guest "$@" -- "$name"
-    if lab exec host1 virsh dumpxml -- "$name" 2>/dev/null | grep -q "type='qemu'" &&
-        lab exec host1 virsh dumpxml -- "$name" | grep -q '<emulator>/usr/bin'; then
+    if lab exec host1 virsh dumpxml -- "$name" 2>/dev/null | grep "type='qemu'" >/dev/null &&
+        lab exec host1 virsh dumpxml -- "$name" | grep '<emulator>/usr/bin' >/dev/null; then
         skip "emulation needs the project's QEMU: run qemu/build"
     fi
 }
 
-state_on() { lab exec "$1" virsh domstate -- "$2" 2>/dev/null | head -n 1 || true; }
+state_on() { lab exec "$1" virsh domstate -- "$2" 2>/dev/null | sed -n 1p || true; }
 
 # where_is NAME: the hosts on which it runs
 where_is() {
