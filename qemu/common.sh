@@ -20,6 +20,15 @@ uncommented() { sed 's/#.*//; s/[[:space:]]*$//; /^$/d' -- "$@"; }
 # source_field NAME: the rest of the lines of qemu/source that start with NAME.
 source_field() { uncommented "$qemu_dir/source" | sed -n "s/^$1 *//p"; }
 
+# configure_options SOURCE: what that source tree's configure is told, one option per line.
+configure_options() {
+    local option
+    uncommented "$qemu_dir/configure-options" | while read -r option; do
+        [[ $option != \?* ]] || grep -F -- "${option#?})" "$1/scripts/meson-buildoptions.sh" >/dev/null || continue
+        printf '%s\n' "${option#\?}"
+    done
+}
+
 # series_patches SERIES: the paths of its patches, in order.
 series_patches() {
     local name
@@ -37,6 +46,18 @@ kind_meaning() {
     fix) echo "a bug of the base that upstream still has, or no longer has the code of" ;;
     feature) echo "what vmigrate adds" ;;
     esac
+}
+
+# upstream_table PATCH...: the patches and their state upstream, from what their messages say.
+upstream_table() {
+    local patch subject
+    printf 'The patches of the queue and their state upstream. Written by qemu/export.\n'
+    printf '\n| patch | kind | what | upstream |\n| --- | --- | --- | --- |\n'
+    for patch in "$@"; do
+        subject=$(sed -n '/^Subject: /{s/^Subject: \[PATCH\] //; :more; N; /\n /{s/\n / /; b more}; s/\n.*//p; q}' "$patch")
+        printf '| %s | %s | %s | %s |\n' "$(basename "$patch" | cut -c1-4)" "$(patch_field Kind "$patch")" \
+            "$subject" "$(patch_field Upstream "$patch")"
+    done
 }
 
 # content_hash SERIES [TARBALL]: 16 hex digits for all that decides what a build is.
