@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pairs of QEMUs with the lab's guest, migrated and measured. For the benchmarks of the patch queue."""
 
+import argparse
 import contextlib
 import os
 import statistics
@@ -25,13 +26,18 @@ def build(*options):
     return os.path.join(prefix.stdout.strip(), "bin", "qemu-system-x86_64")
 
 
-def patched():
-    return build()
+def parser(description):
+    """What all benchmarks are told: how often, and which programs; see emulators()."""
+    arguments = argparse.ArgumentParser(description=description)
+    arguments.add_argument("--runs", type=int, default=5)
+    arguments.add_argument("--qemu", help="the program with the patches (default: that of qemu/build)")
+    arguments.add_argument("--stock", help="the one to compare with (default: Debian's, with the correction of the "
+                                           "dirty log under TCG, which no comparison can do without)")
+    return arguments
 
 
-def stock():
-    """Debian's QEMU with the correction of TCG's dirty log, which no comparison can do without."""
-    return build("--series", os.path.join(HERE, "stock.series"))
+def emulators(options):
+    return options.qemu or build(), options.stock or build("--series", os.path.join(HERE, "stock.series"))
 
 
 def image():
@@ -89,7 +95,7 @@ class Pair:
 
     def wait_for_workload(self, mib):
         """Until the guest has touched so much memory, and no more for a second."""
-        wait_until("the guest to boot", lambda: "load: booted" in self.source.serial_text(), 120)
+        wait_until("the guest to boot", lambda: "load: started" in self.source.serial_text(), 120)
         wait_until("the guest to fill its memory", lambda: resident_bytes(self.source) > mib * MIB, 120)
         before = 0
         while resident_bytes(self.source) > before + MIB:
