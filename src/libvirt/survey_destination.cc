@@ -163,6 +163,16 @@ bool is_loopback(std::string_view address) {
     return address == "localhost" || address == "::1" || address.starts_with("127.");
 }
 
+// What the guest will run with there; a description that the user gives is not adapted.
+std::string emulator_there(const HostAccess& access, const GuestFacts& guest,
+                           const Request& request) {
+    if (request.destination_xml) {
+        const auto given = read_domain_xml(*request.destination_xml);
+        return given ? given->emulator : "";
+    }
+    return request.emulator.value_or(access.emulator.empty() ? guest.emulator : access.emulator);
+}
+
 std::string stream_address(const HostAccess& access, const HostFacts& host,
                            const Request& request) {
     if (request.options.transport == Transport::tunnelled) {
@@ -184,8 +194,7 @@ Result<DestinationFacts> survey_destination(Session& destination, const HostFact
     const auto arch = arch_in(guest.xml);
     DestinationFacts facts;
     facts.host = host;
-    facts.emulator =
-        request.emulator.value_or(access.emulator.empty() ? guest.emulator : access.emulator);
+    facts.emulator = emulator_there(access, guest, request);
     check_emulator(connection, guest, arch, facts);
     if (facts.emulator_works.value_or(true)) {
         check_cpu(connection, source.connection(), guest, arch, facts);
