@@ -36,16 +36,26 @@ Result<QemuFeatures> features_of(virDomainPtr domain) {
     return features;
 }
 
-Json settings_in(const QemuFeatures& features) {
-    Json settings{{"capabilities", Json::object()}, {"parameters", Json::object()}};
-    for (const auto& [name, on] : features.capabilities) {
-        settings["capabilities"][name] = on;
+Json settings_in(const QemuSettings& settings) {
+    Json json{{"capabilities", Json::object()}, {"parameters", Json::object()}};
+    for (const auto& [name, on] : settings.capabilities) {
+        json["capabilities"][name] = on;
     }
-    for (const auto& [name, value] : features.parameters) {
-        settings["parameters"][name] = Json::parse(value, nullptr, false);
+    for (const auto& [name, value] : settings.parameters) {
+        json["parameters"][name] = Json::parse(value, nullptr, false);
     }
-    return settings;
+    return json;
 }
+
+namespace {
+
+// QEMU tells these only once they were set; each with the value that means the same as none.
+const Json& untold_parameters() {
+    static const Json untold{{"block-devices", Json::array({"*"})}};
+    return untold;
+}
+
+}  // namespace
 
 Json settings_to_restore(const Json& then, const Json& now) {
     Json changed{{"capabilities", Json::object()}, {"parameters", Json::object()}};
@@ -60,6 +70,16 @@ Json settings_to_restore(const Json& then, const Json& now) {
             }
         }
     }
+    if (!then.is_object() || !then.contains("parameters") || !now.contains("parameters")) {
+        return changed;
+    }
+    for (const auto& [name, value] : untold_parameters().items()) {
+        const auto current = now["parameters"].find(name);
+        if (!then["parameters"].contains(name) && current != now["parameters"].end() &&
+            *current != value) {
+            changed["parameters"][name] = value;
+        }
+    }
     return changed;
 }
 
@@ -68,17 +88,16 @@ Result<void> apply_settings(virDomainPtr domain, const Json& settings) {
     for (const auto& [name, on] : settings["capabilities"].items()) {
         capabilities.push_back({{"capability", name}, {"state", on}});
     }
+    Result<Json> switched;
+    Result<Json> set;
     if (!capabilities.empty()) {
-        auto done = execute(domain, "migrate-set-capabilities", {{"capabilities", capabilities}});
-        if (!done) {
-            return fail(std::move(done.error()));
-        }
+        switched = execute(domain, "migrate-set-capabilities", {{"capabilities", capabilities}});
     }
     if (!settings["parameters"].empty()) {
-        auto done = execute(domain, "migrate-set-parameters", settings["parameters"]);
-        if (!done) {
-            return fail(std::move(done.error()));
-        }
+        set = execute(domain, "migrate-set-parameters", settings["parameters"]);
+    }
+    if (!switched || !set) {
+        return fail(!switched ? switched.error() : set.error());
     }
     return {};
 }

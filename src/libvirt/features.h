@@ -15,13 +15,15 @@ namespace vmigrate::libvirt {
 Result<QemuFeatures> features_of(virDomainPtr domain);
 
 /// {"capabilities": {NAME: bool}, "parameters": {NAME: value}}
-Json settings_in(const QemuFeatures& features);
+Json settings_in(const QemuSettings& settings);
 
 /// The settings of `now` that must be set to get those of `then`; both as settings_in makes them.
-/// What `now` does not know is left out: it is another QEMU.
+/// What `now` does not know is left out: it is another QEMU. What `then` did not tell, because it
+/// was never set, gets the value that means the same.
 Json settings_to_restore(const Json& then, const Json& now);
 
-/// Sets `settings`, as settings_to_restore makes them.
+/// Sets `settings`, as settings_to_restore makes them. When QEMU refuses the capabilities the
+/// parameters are set all the same, and the other way round.
 Result<void> apply_settings(virDomainPtr domain, const Json& settings);
 
 }  // namespace vmigrate::libvirt

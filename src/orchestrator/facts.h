@@ -16,12 +16,17 @@
 
 namespace vmigrate {
 
-/// What one running QEMU can do; from query-version, query-migrate-capabilities and -parameters.
-struct QemuFeatures {
-    std::string version;                            ///< "7.2.22"
-    std::string package;                            ///< vendor's suffix
+/// Settings of QEMU's migration, by QEMU's own names.
+struct QemuSettings {
     std::map<std::string, bool> capabilities;       ///< name -> on
     std::map<std::string, std::string> parameters;  ///< name -> value as JSON text
+};
+
+/// What one running QEMU can do; from query-version, query-migrate-capabilities and -parameters:
+/// it knows the settings that it has.
+struct QemuFeatures : QemuSettings {
+    std::string version;  ///< "7.2.22"
+    std::string package;  ///< vendor's suffix
 };
 
 struct HostFacts {

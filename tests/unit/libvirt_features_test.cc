@@ -40,6 +40,22 @@ TEST_CASE("only what differs is put back") {
     CHECK(back["parameters"] == Json{{"downtime-limit", 300}});
 }
 
+TEST_CASE("enums and lists are put back, also one that was never set") {
+    auto qemu = features();
+    qemu.parameters["multifd-compression"] = "\"none\"";
+    qemu.parameters["block-bitmap-mapping"] = "[]";
+    const auto then = settings_in(qemu);
+    qemu.parameters["multifd-compression"] = "\"lz4\"";
+    qemu.parameters["block-bitmap-mapping"] = R"([{"node-name":"a","alias":"b","bitmaps":[]}])";
+    qemu.parameters["block-devices"] = R"(["/machine/peripheral/virtio-disk0"])";
+    const auto back = settings_to_restore(then, settings_in(qemu))["parameters"];
+    CHECK(back == Json{{"block-bitmap-mapping", Json::array()},
+                       {"multifd-compression", "none"},
+                       {"block-devices", {"*"}}});
+    qemu.parameters = {{"block-devices", R"(["*"])"}};
+    CHECK(settings_to_restore(then, settings_in(qemu))["parameters"].empty());
+}
+
 TEST_CASE("another QEMU is not asked for what it does not know") {
     auto other = features();
     other.capabilities.erase("xbzrle");
