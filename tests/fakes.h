@@ -136,8 +136,16 @@ class FakeHypervisor final : public Hypervisor {
         return removed;
     }
     Result<void> start(const MigrationCall& call) override {
-        auto started = world_.act(fmt::format("start: bandwidth {}, auto-converge {}",
-                                              format_rate(call.bandwidth), call.auto_converge));
+        std::string settings;
+        for (const auto& [name, on] : call.qemu.capabilities) {
+            settings += fmt::format(", {} {}", name, on ? "on" : "off");
+        }
+        for (const auto& [name, value] : call.qemu.parameters) {
+            settings += fmt::format(", {} {}", name, value);
+        }
+        auto started =
+            world_.act(fmt::format("start: bandwidth {}, auto-converge {}{}",
+                                   format_rate(call.bandwidth), call.auto_converge, settings));
         if (started) {
             world_.job = true;
             world_.settings = "changed by the migration";

@@ -22,8 +22,10 @@ _vmigrate_names() {
 _vmigrate_keys() {
     printf '%s=\n' bandwidth bandwidth-share downtime-limit downtime-steps blackout-ceiling \
         switchover-reserve max-iterations early-exit stall timeout timeout-action auto-converge \
-        postcopy compression parallel-connections transport peer-to-peer tls storage \
-        persist-destination undefine-source remove-source-disks measure sample-interval
+        postcopy compression lz4-acceleration bypass-compression ram-save-max-wait \
+        ram-delay-save-percent mig-block-size verify-ram parallel-connections transport \
+        peer-to-peer tls storage persist-destination undefine-source remove-source-disks measure \
+        sample-interval
 }
 
 _vmigrate() {
@@ -34,7 +36,9 @@ _vmigrate() {
         --direct --tls --compressed --comp-methods --parallel --parallel-connections --migrateuri
         --listen-address --graphicsuri --copy-storage-all --copy-storage-inc --migrate-disks
         --unsafe --abort-on-error --persistent --transient --undefinesource --keep-source --suspend
-        --offline --emulator --dname --xml --persistent-xml"
+        --offline --emulator --dname --xml --persistent-xml
+        --compression --lz4-acceleration --bypass-compression --ram-save-max-wait
+        --ram-delay-save-percent --mig-block-size --verify-ram"
     local -A options=(
         [plan]="$move"
         [start]="$move --detach"
@@ -79,8 +83,8 @@ _vmigrate() {
             compgen -W "moved moved-with-problems failed-on-source unknown" -- "$word")
         return
         ;;
-    --comp-methods)
-        mapfile -t COMPREPLY < <(compgen -W "mt xbzrle" -- "$word")
+    --compression | --comp-methods)
+        mapfile -t COMPREPLY < <(compgen -W "mt xbzrle lz4" -- "$word")
         return
         ;;
     esac

@@ -58,6 +58,8 @@ std::string features_text(const std::optional<QemuFeatures>& features) {
                                                           {"multifd", "parallel"},
                                                           {"compress", "mt"},
                                                           {"xbzrle", "xbzrle"},
+                                                          {"lz4", "lz4"},
+                                                          {"verify-ram", "verify-ram"},
                                                           {"zero-copy-send", "zero-copy"},
                                                           {"dirty-limit", "dirty-limit"},
                                                           {"mapped-ram", "mapped-ram"}};

@@ -2,11 +2,13 @@
 #include "cli/report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 
 #include "base/text.h"
 #include "cli/terminal.h"
+#include "orchestrator/qemu_choice.h"
 
 namespace vmigrate::cli {
 namespace {
@@ -32,6 +34,38 @@ std::string prediction_line(const Prediction& prediction) {
                            ? fmt::format(" and {} of disks", format_bytes(prediction.disk_sent))
                            : "",
                        format_time(prediction.total), format_time(prediction.blackout));
+}
+
+std::string side_line(std::string_view side, const std::optional<QemuFeatures>& qemu,
+                      const std::string& unknown) {
+    if (!qemu) {
+        return fmt::format("  {}: {}\n", side, unknown);
+    }
+    const auto extras = extras_of(*qemu);
+    return fmt::format(
+        "  {}: QEMU {}{}{}, {}\n", side, qemu->version, qemu->package.empty() ? "" : " ",
+        qemu->package,
+        extras.empty() ? "a stock one" : fmt::format("knows {}", fmt::join(extras, ", ")));
+}
+
+std::string wish_line(const QemuWish& wish) {
+    return fmt::format("{}={}: {}\n", wish.key, wish.value, wish.reason);
+}
+
+/// What QEMU knows on either side, and what of the policy it is used for.
+std::string qemu_text(const Plan& plan) {
+    if (plan.request.offline) {
+        return {};
+    }
+    const auto& destination = plan.destination;
+    auto text = "\nQEMU\n" + side_line("source", plan.guest.qemu, "does not answer") +
+                side_line("destination", destination.qemu,
+                          destination.qemu_detail.empty() ? "not asked, nothing depends on it"
+                                                          : destination.qemu_detail);
+    for (const auto& wish : plan.qemu) {
+        text += "  " + wish_line(wish);
+    }
+    return text;
 }
 
 std::string verdict_line(const Plan& plan, bool colour) {
@@ -137,6 +171,7 @@ std::string plan_text(const Plan& plan, bool colour) {
         text += plan.destination_reason + '\n';
     }
     text += "\nChecks\n" + checks_text(plan.checks, colour);
+    text += qemu_text(plan);
     text += "\nChoices\n";
     for (const auto& note : plan.notes) {
         text += fmt::format("  {}\n", note);
@@ -165,6 +200,9 @@ std::string plan_summary(const Plan& plan) {
     }
     for (const auto& note : plan.notes) {
         text += note + '\n';
+    }
+    for (const auto& wish : plan.qemu) {
+        text += wish_line(wish);
     }
     return text + fmt::format("predicted{}: {}\n",
                               plan.prediction.assumed ? ", on assumptions" : "",

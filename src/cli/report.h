@@ -17,7 +17,7 @@ void print_line(const Json& json);
 /// One line for each check with its fix below it when it did not pass.
 std::string checks_text(const std::vector<Check>& checks, bool colour);
 
-/// The whole plan: checks, choices, prediction with its reasons, verdict.
+/// The whole plan: checks, QEMU, choices, prediction with its reasons, verdict.
 std::string plan_text(const Plan& plan, bool colour);
 
 /// What `start` says before it acts: where to, what was chosen, the prediction in one line.

@@ -20,7 +20,7 @@ class RequestOptions {
     Result<Request> request(const Config& config) const;
 
   private:
-    /// A flag or option of virsh that stands for one key of a policy.
+    /// A flag or option that stands for one key of a policy.
     struct Assignment {
         std::string option;
         std::string key;
@@ -29,12 +29,14 @@ class RequestOptions {
 
     void add_policy(CLI::App& app);
     void add_transport(CLI::App& app);
+    void add_qemu(CLI::App& app);
     void add_storage(CLI::App& app);
     void add_guest(CLI::App& app);
     CLI::Option* add_key_flag(CLI::App& app, const char* option, const char* key, const char* value,
                               const char* help);
     void add_key_option(CLI::App& app, const char* option, const char* key, const char* bare_unit,
                         const char* form, const char* help);
+    Result<void> one_compression() const;
     Result<void> apply(Options& options) const;
 
     std::string guest_;

@@ -250,6 +250,14 @@ Result<void> Migration::start(const MigrationCall& call) {
         if (auto set = set_downtime_limit(call.downtime_limit); !set) {
             return set;
         }
+        // libvirt leaves alone what it does not know, before and after
+        auto set = ask_guest(source_, kCallPatience,
+                             [settings = settings_in(call.qemu)](virDomainPtr domain) {
+                                 return apply_settings(domain, settings);
+                             });
+        if (!set) {
+            return set;
+        }
     }
     auto begun =
         BlockingCall::begin(source_.session.access(), there, guest_.uuid, *complete, translator_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Finds out the facts that planning needs. Reads only: no guest, volume or setting is touched.
+// Finds out the facts that planning needs. No guest, volume or setting is touched; only
+// survey_destination may start a guest of its own for a moment (probe.h).
 // Thread rule and errors: as Session.
 #pragma once
 
@@ -23,7 +24,7 @@ Result<std::optional<GuestFacts>> find_guest(Session& session, const std::string
 Result<std::vector<GuestRef>> list_guests(Session& session);
 
 /// The host looked at as destination of one guest. Storage pools there may be made to read their
-/// folders again.
+/// folders again. The emulator there is asked what it can do when the request depends on it.
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
                                             Session& source, const GuestFacts& guest,
                                             const Request& request);

@@ -11,7 +11,9 @@
 #include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/handles.h"
+#include "libvirt/probe.h"
 #include "libvirt/survey.h"
+#include "orchestrator/qemu_choice.h"
 
 namespace vmigrate::libvirt {
 namespace {
@@ -184,6 +186,20 @@ std::string stream_address(const HostAccess& access, const HostFacts& host,
     return access.migration_host.empty() ? host.hostname : access.migration_host;
 }
 
+void ask_emulator(const HostAccess& access, const GuestFacts& guest, const std::string& arch,
+                  DestinationFacts& facts) {
+    if (!facts.emulator_works.value_or(true)) {
+        facts.qemu_detail = facts.emulator_detail;
+        return;
+    }
+    auto answer = probe_emulator(access, {facts.emulator, guest.domain_type, arch, guest.machine});
+    if (answer) {
+        facts.qemu = std::move(*answer);
+    } else {
+        facts.qemu_detail = answer.error().message;
+    }
+}
+
 }  // namespace
 
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
@@ -200,6 +216,9 @@ Result<DestinationFacts> survey_destination(Session& destination, const HostFact
         check_cpu(connection, source.connection(), guest, arch, facts);
     } else {
         facts.cpu_detail = "cannot be told without the emulator";
+    }
+    if (needs_destination_qemu(request, guest)) {
+        ask_emulator(access, guest, arch, facts);
     }
     look_for_namesakes(connection, guest, request.destination_name.value_or(guest.ref.name), facts);
     facts.disks = reach_of_disks(destination, source, guest);

@@ -123,6 +123,9 @@ struct DestinationFacts {
     std::string graphics_listen;      ///< what displays listen on there; empty = as they do now
     std::string migration_address;    ///< where the memory stream goes, as far as known
     bool stream_stays_local = false;  ///< that address is loopback
+    /// What the emulator there can do; asked only when the request depends on it.
+    std::optional<QemuFeatures> qemu;
+    std::string qemu_detail;  ///< why that could not be found out
 };
 
 /// How the guest writes its memory and what that memory is like. Not all of it is always known.

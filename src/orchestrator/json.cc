@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "orchestrator/json.h"
 
+#include "orchestrator/qemu_choice.h"
+
 namespace vmigrate {
 namespace {
 
@@ -30,6 +32,33 @@ Json asked_json(const Plan& plan) {
             {"timeout_ms", options.timeout.count()}};
 }
 
+Json parameters_json(const std::map<std::string, std::string>& parameters) {
+    Json json = Json::object();
+    for (const auto& [name, value] : parameters) {
+        json[name] = Json::parse(value, nullptr, false);
+    }
+    return json;
+}
+
+Json qemu_json(const std::optional<QemuFeatures>& qemu) {
+    if (!qemu) {
+        return nullptr;
+    }
+    return {{"version", qemu->version}, {"package", qemu->package}, {"extras", extras_of(*qemu)}};
+}
+
+Json wishes_json(const std::vector<QemuWish>& wishes) {
+    Json list = Json::array();
+    for (const auto& wish : wishes) {
+        list.push_back({{"key", wish.key},
+                        {"value", wish.value},
+                        {"asked", wish.asked},
+                        {"fate", name_of(wish.fate)},
+                        {"reason", wish.reason}});
+    }
+    return list;
+}
+
 Json call_json(const MigrationCall& call) {
     Json volumes = Json::array();
     for (const auto& volume : call.volumes) {
@@ -51,6 +80,8 @@ Json call_json(const MigrationCall& call) {
             {"bandwidth_bytes_per_s", call.bandwidth.count},
             {"downtime_limit_ms", call.downtime_limit.count()},
             {"emulator", or_null(call.emulator, kSame)},
+            {"qemu_capabilities", call.qemu.capabilities},
+            {"qemu_parameters", parameters_json(call.qemu.parameters)},
             {"volumes", volumes}};
 }
 
@@ -189,6 +220,9 @@ Json to_json(const Plan& plan) {
             {"policy", plan.request.policy},
             {"blocked", plan.blocked()},
             {"checks", checks_json(plan.checks)},
+            {"source_qemu", qemu_json(plan.guest.qemu)},
+            {"destination_qemu", qemu_json(plan.destination.qemu)},
+            {"qemu_settings", wishes_json(plan.qemu)},
             {"dirty_bytes_per_s", or_null(plan.memory.dirty_rate, kBytes)},
             {"dirty_window_ms", plan.memory.dirty_window.count()},
             {"pages_sampled", plan.memory.pages_sampled},

@@ -24,8 +24,20 @@ constexpr NameTable<StorageMode, 4> kStorageModes = {
      {StorageMode::copy_incremental, "copy-incremental"}}};
 constexpr NameTable<Transport, 2> kTransports = {
     {{Transport::native, "native"}, {Transport::tunnelled, "tunnelled"}}};
-constexpr NameTable<Compression, 3> kCompressions = {
-    {{Compression::off, "off"}, {Compression::multithread, "mt"}, {Compression::xbzrle, "xbzrle"}}};
+constexpr NameTable<Compression, 4> kCompressions = {{{Compression::off, "off"},
+                                                      {Compression::multithread, "mt"},
+                                                      {Compression::xbzrle, "xbzrle"},
+                                                      {Compression::lz4, "lz4"}}};
+/// QEMU takes powers of two from a page up to its own default.
+constexpr NameTable<Bytes, 9> kBlockSizes = {{{kibibytes(4), "4KiB"},
+                                              {kibibytes(8), "8KiB"},
+                                              {kibibytes(16), "16KiB"},
+                                              {kibibytes(32), "32KiB"},
+                                              {kibibytes(64), "64KiB"},
+                                              {kibibytes(128), "128KiB"},
+                                              {kibibytes(256), "256KiB"},
+                                              {kibibytes(512), "512KiB"},
+                                              {mebibytes(1), "1MiB"}}};
 
 /// The form of the value is said once, here; `set` and `get` follow from the member's type.
 struct Described {
@@ -209,10 +221,46 @@ std::vector<OptionKey> make_keys() {
                  "For guests that must move and may not be throttled.",
                  "A network failure during post-copy loses the guest."},
                 &Options::postcopy),
-        choice_key(
-            {"compression", "Compress memory pages: off, mt (zlib threads), xbzrle (differences).",
-             "When the link is slow and processors are idle.", "Processor time on both hosts."},
-            "off|mt|xbzrle", kCompressions, &Options::compression),
+        choice_key({"compression",
+                    "Compress memory pages: off, mt (zlib threads), xbzrle (differences), lz4 (LZ4 "
+                    "threads; takes the patched QEMU on both hosts).",
+                    "When the link is slow and processors are idle.",
+                    "Processor time on both hosts; lz4 takes a small part of what mt takes."},
+                   "off|mt|xbzrle|lz4", kCompressions, &Options::compression),
+        count_key({"lz4-acceleration",
+                   "How much lz4 gives up of its effect for its speed; 1 compresses best.",
+                   "Lower it when the link is slow, raise it when processors are busy.",
+                   "A larger value sends more bytes."},
+                  "count", &Options::lz4_acceleration, 1, 65537),
+        yes_key(
+            {"bypass-compression", "lz4 leaves memory alone for a while that does not get smaller.",
+             "no to compress all that can be compressed.",
+             "Memory that gets smaller again is noticed a little later."},
+            &Options::bypass_compression),
+        time_key({"ram-save-max-wait",
+                  "Longest turn of memory while QEMU copies disks in the stream, at most 1024ms; 0 "
+                  "sends no memory before the disks are nearly done.",
+                  "Lower it when the disks do not get done.", "A small value delays the memory."},
+                 &Options::ram_save_max_wait),
+        count_key({"ram-delay-save-percent",
+                   "Up to this share of the memory, that which the guest writes most, is sent when "
+                   "the rest is done; at most 90, 0 = never.",
+                   "Lower it when most of the memory is written all the time.",
+                   "A little processor time; what is sent late may come in one go."},
+                  "percent", &Options::ram_delay_save_percent, 0, 90),
+        choice_key({"mig-block-size",
+                    "What one write of the guest makes QEMU send again while it copies disks in "
+                    "the stream; anything but 1MiB takes the patched QEMU on both hosts.",
+                    "Lower it for guests that write little here and there.",
+                    "A small value takes memory for the list of blocks."},
+                   "4KiB|8KiB|16KiB|32KiB|64KiB|128KiB|256KiB|512KiB|1MiB", kBlockSizes,
+                   &Options::mig_block_size),
+        yes_key({"verify-ram",
+                 "Compare all memory of both sides before the guest runs on the destination, else "
+                 "it stays; takes the patched QEMU on both hosts.",
+                 "For tests, and where a wrong page would be worse than a longer blackout.",
+                 "The blackout grows by the time it takes to read all memory."},
+                &Options::verify_ram),
         count_key({"parallel-connections",
                    "Number of parallel connections for memory; 0 = one plain stream.",
                    "On links faster than one processor can fill.",
@@ -278,6 +326,7 @@ Result<void> set_option(Options& options, std::string_view key, std::string_view
             if (!set) {
                 return fail(set.error().kind, fmt::format("{}: {}", key, set.error().message));
             }
+            options.asked.emplace(key);
             return {};
         }
         names.emplace_back(candidate.key);
@@ -326,9 +375,24 @@ Result<void> validate(const Options& options) {
         if (options.postcopy) {
             return complain("transport tunnelled cannot do post-copy; set postcopy to no");
         }
+        if (options.verify_ram) {
+            return complain(
+                "transport tunnelled and verify-ram exclude each other: the source would not hear "
+                "of the result");
+        }
     }
-    if (options.parallel_connections > 0 && options.compression != Compression::off) {
-        return complain("parallel-connections and compression exclude each other");
+    if (options.parallel_connections > 0 && options.compression != Compression::off &&
+        options.compression != Compression::lz4) {
+        return complain(
+            fmt::format("parallel-connections and compression {} exclude each other; lz4 goes "
+                        "together with them",
+                        name_in(kCompressions, options.compression)));
+    }
+    if (options.verify_ram && options.postcopy) {
+        return complain("verify-ram and postcopy exclude each other");
+    }
+    if (options.ram_save_max_wait > milliseconds(1024)) {
+        return complain("ram-save-max-wait must be at most 1024ms");
     }
     if (options.postcopy && options.compression == Compression::multithread) {
         return complain("postcopy and compression mt exclude each other");

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ enum class TimeoutAction { abort, force, postcopy };
 enum class AutoSwitch { automatic, on, off };
 enum class StorageMode { automatic, shared, copy, copy_incremental };
 enum class Transport { native, tunnelled };
-enum class Compression { off, multithread, xbzrle };
+enum class Compression { off, multithread, xbzrle, lz4 };
 enum class ClearText { refuse, allow };
 
 struct Options {
@@ -36,6 +37,12 @@ struct Options {
     AutoSwitch auto_converge = AutoSwitch::automatic;
     bool postcopy = false;
     Compression compression = Compression::off;
+    unsigned lz4_acceleration = 8;
+    bool bypass_compression = true;
+    milliseconds ram_save_max_wait{50};
+    unsigned ram_delay_save_percent = 30;
+    Bytes mig_block_size = kibibytes(64);
+    bool verify_ram = false;
     unsigned parallel_connections = 0;
     Transport transport = Transport::native;
     bool peer_to_peer = true;
@@ -46,6 +53,7 @@ struct Options {
     bool remove_source_disks = true;
     bool measure = true;
     milliseconds sample_interval{250};
+    std::set<std::string> asked;  ///< keys that somebody set; the others are at their default
 };
 
 /// One key: its name in TOML and on the command line, the form of its value, and its contract.

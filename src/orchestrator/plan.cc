@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "orchestrator/qemu_choice.h"
 #include "orchestrator/storage_plan.h"
 
 namespace vmigrate {
@@ -34,7 +35,9 @@ MigrationCall call_for(const Request& request, const GuestFacts& guest, const St
     call.unsafe = request.unsafe || storage.surely_shared;
     call.abort_on_error = request.abort_on_error;
     call.postcopy = options.postcopy && !request.offline;
-    call.compression = options.compression;
+    if (options.compression != Compression::lz4) {  // which is no word of libvirt's
+        call.compression = options.compression;
+    }
     call.parallel_connections = options.parallel_connections;
     call.storage = storage.mode;
     call.volumes = storage.volumes;
@@ -186,6 +189,9 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     const auto storage = plan_storage(request, guest, destination);
     const auto bandwidth = choose_bandwidth(request.options, source, destination.host, history);
     plan.call = call_for(request, guest, storage, bandwidth);
+    auto qemu = choose_qemu(request, guest, destination);
+    plan.qemu = std::move(qemu.wishes);
+    plan.call.qemu = std::move(qemu.settings);
     Bytes disk_to_copy;
     for (const auto& volume : storage.volumes) {
         disk_to_copy += volume.capacity;

@@ -86,7 +86,25 @@ struct MigrationCall {
     std::optional<std::string> migrate_uri;
     std::optional<std::string> listen_address;
     std::optional<std::string> graphics_uri;
+    QemuSettings qemu;  ///< set in the source's QEMU before the call, and taken back at its end
 };
+
+/// Something of the policy that takes a QEMU which knows it, and what became of it.
+struct QemuWish {
+    enum class Fate {
+        used,
+        idle,  ///< would have no effect
+        unknown_to_source,
+        unknown_to_destination
+    };
+    std::string key;     ///< of the policy: "compression"
+    std::string value;   ///< as the policy writes it: "lz4"
+    bool asked = false;  ///< by configuration or command line; else it is the default
+    Fate fate = Fate::used;
+    std::string reason;  ///< in words
+};
+
+std::string_view name_of(QemuWish::Fate fate);
 
 struct Prediction {
     bool converges = true;
@@ -113,6 +131,7 @@ struct Plan {
     std::string destination_reason;  ///< why this host, when it was chosen for the user
     MemoryFacts memory;
     std::vector<Check> checks;
+    std::vector<QemuWish> qemu;
     MigrationCall call;
     Prediction prediction;
     std::vector<std::string> notes;  ///< choices that were made for the user, one sentence each

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "orchestrator/plan.h"
+#include "orchestrator/qemu_choice.h"
 #include "orchestrator/storage_plan.h"
 
 namespace vmigrate {
@@ -288,6 +289,7 @@ std::vector<Check> preflight(const Request& request, const GuestFacts& guest,
     for (auto& check : storage.checks) {
         checks.push_back(std::move(check));
     }
+    checks.push_back(check_qemu(choose_qemu(request, guest, destination)));
     checks.push_back(check_graphics(request, guest, destination));
     checks.push_back(check_network(destination));
     checks.push_back(check_clear_text(request, guest, destination, clear_text));

@@ -55,6 +55,12 @@ constexpr NameTable<Check::Verdict, 4> kCheckVerdicts = {
      {Check::Verdict::undecided, "undecided"},
      {Check::Verdict::not_applicable, "not-applicable"}}};
 
+constexpr NameTable<QemuWish::Fate, 4> kFates = {
+    {{QemuWish::Fate::used, "used"},
+     {QemuWish::Fate::idle, "idle"},
+     {QemuWish::Fate::unknown_to_source, "unknown-to-source"},
+     {QemuWish::Fate::unknown_to_destination, "unknown-to-destination"}}};
+
 constexpr NameTable<Verdict::Kind, 4> kVerdictKinds = {
     {{Verdict::Kind::still_migrating, "still-migrating"},
      {Verdict::Kind::on_source, "on-source"},
@@ -83,6 +89,9 @@ std::string_view name_of(Step step) {
 }
 std::string_view name_of(Check::Verdict verdict) {
     return name_in(kCheckVerdicts, verdict);
+}
+std::string_view name_of(QemuWish::Fate fate) {
+    return name_in(kFates, fate);
 }
 std::string_view name_of(Verdict::Kind kind) {
     return name_in(kVerdictKinds, kind);

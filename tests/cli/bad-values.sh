@@ -17,6 +17,15 @@ refused 2 "--timeout: " start web1 --timeout never
 refused 2 "--timeout: " start web1 --timeout -1
 refused 2 "--parallel-connections: " start web1 --parallel-connections 1000000
 refused 2 "--comp-methods: " start web1 --comp-methods zip
+refused 2 "--lz4-acceleration: " start web1 --lz4-acceleration 65538
+refused 2 "--bypass-compression: " start web1 --bypass-compression perhaps
+refused 2 "ram-save-max-wait must be at most" start web1 --ram-save-max-wait 1025
+refused 2 "--ram-delay-save-percent: " plan web1 --ram-delay-save-percent 91
+refused 2 "--mig-block-size: " start web1 --mig-block-size 3KiB
+refused 2 "--set: verify-ram: " start web1 --set verify-ram=often
+refused 2 "--compression (lz4) and --compressed (xbzrle)" start web1 --compression lz4 --compressed
+refused 2 "tunnelled and verify-ram" plan web1 --tunnelled --verify-ram
+refused 2 "postcopy" plan web1 --postcopy --verify-ram
 refused 2 "did you mean 'downtime-limit'?" start web1 --set downtime-limt=1s
 refused 2 "--set: downtime-limit: " start web1 --set downtime-limit=300
 refused 2 "write KEY=VALUE" start web1 --set downtime-limit

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "fakes.h"
+#include "orchestrator/qemu_choice.h"
 #include "source_dir.h"
 
 namespace vmigrate::test {
@@ -119,7 +120,8 @@ struct Script {
     std::string expected;  ///< the second
 };
 
-/// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...".
+/// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
+/// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows).
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -128,6 +130,7 @@ Script load(const std::filesystem::path& path, Stage& stage) {
     script.plan.guest.memory = gibibytes(1);
     script.plan.source.name = "host1";
     script.plan.destination.host.name = "host2";
+    QemuFeatures qemu;
     std::ifstream in(path);
     std::string row;
     bool in_script = true;
@@ -145,6 +148,14 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             const auto equals = words[1].find('=');
             REQUIRE(set_option(script.plan.request.options, words[1].substr(0, equals),
                                words[1].substr(equals + 1)));
+        } else if (words[0] == "capability") {
+            for (std::size_t i = 1; i < words.size(); ++i) {
+                qemu.capabilities[words[i]] = false;
+            }
+        } else if (words[0] == "parameter") {
+            for (std::size_t i = 1; i < words.size(); ++i) {
+                qemu.parameters[words[i]] = "0";
+            }
         } else if (words[0] == "volume") {
             script.plan.call.volumes.push_back({"vda", words[1], words[1], "raw", mebibytes(64)});
         } else {
@@ -158,6 +169,9 @@ Script load(const std::filesystem::path& path, Stage& stage) {
         }
     }
     REQUIRE(validate(script.plan.request.options));
+    auto& plan = script.plan;
+    plan.guest.qemu = plan.destination.qemu = qemu;
+    plan.call.qemu = choose_qemu(plan.request, plan.guest, plan.destination).settings;
     return script;
 }
 

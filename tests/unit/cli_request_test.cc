@@ -70,6 +70,25 @@ TEST_CASE("--set goes over flags, flags over the policy") {
     CHECK(request->options.parallel_connections == 2);
 }
 
+TEST_CASE("settings of QEMU") {
+    const auto request = request_of({"--comp-methods", "lz4", "--parallel", "--lz4-acceleration",
+                                     "3", "--bypass-compression", "no", "--ram-save-max-wait", "5",
+                                     "--ram-delay-save-percent", "10", "--mig-block-size", "4KiB",
+                                     "--verify-ram", "g"});
+    REQUIRE(request);
+    const auto& options = request->options;
+    CHECK(options.compression == Compression::lz4);
+    CHECK(options.lz4_acceleration == 3);
+    CHECK(!options.bypass_compression);
+    CHECK(options.ram_save_max_wait == milliseconds(5));
+    CHECK(options.ram_delay_save_percent == 10);
+    CHECK(options.mig_block_size == kibibytes(4));
+    CHECK(options.verify_ram);
+    CHECK(options.asked.size() == 8);
+    CHECK(request_of({"--compression", "lz4", "g"})->options.compression == Compression::lz4);
+    CHECK(request_of({"--compressed", "--set", "compression=off", "g"}));
+}
+
 TEST_CASE("what stays with the request") {
     const auto request = request_of({"--unsafe",
                                      "--suspend",
@@ -126,6 +145,11 @@ TEST_CASE("what does not fit is refused in words") {
         {{"--p2p", "--managed", "g"}, "excludes"},
         {{"--persistent", "--transient", "g"}, "excludes"},
         {{"--timeout-postcopy", "g"}, "postcopy"},
+        {{"--compressed", "--set", "compression=lz4", "g"},
+         "--set compression (lz4) and --compressed (xbzrle) exclude each other"},
+        {{"--compression", "lz4", "--comp-methods", "mt", "g"},
+         "--compression (lz4) and --comp-methods (mt) exclude each other"},
+        {{"--verify-ram", "--tunnelled", "g"}, "tunnelled and verify-ram exclude each other"},
         {{""}, "empty"},
         {{}, "GUEST"},
     };

@@ -47,6 +47,16 @@ TEST_CASE("out of range and negative values are refused") {
                                      {"parallel-connections", "256"},
                                      {"early-exit", "ten"},
                                      {"postcopy", "perhaps"},
+                                     {"compression", "zip"},
+                                     {"lz4-acceleration", "0"},
+                                     {"lz4-acceleration", "65538"},
+                                     {"bypass-compression", "2"},
+                                     {"ram-save-max-wait", "50"},
+                                     {"ram-delay-save-percent", "91"},
+                                     {"mig-block-size", "65536"},
+                                     {"mig-block-size", "2MiB"},
+                                     {"mig-block-size", "5KiB"},
+                                     {"verify-ram", "perhaps"},
                                      {"transport", "pigeon"}}) {
         CAPTURE(key);
         const auto set = set_option(options, key, value);
@@ -54,6 +64,14 @@ TEST_CASE("out of range and negative values are refused") {
         CHECK(set.error().kind == ErrorKind::usage);
         CHECK(set.error().message.starts_with(key));
     }
+}
+
+TEST_CASE("what somebody set is told from the defaults") {
+    Options options;
+    CHECK(options.asked.empty());
+    REQUIRE(set_option(options, "verify-ram", "no"));
+    CHECK(!set_option(options, "lz4-acceleration", "0"));
+    CHECK(options.asked == std::set<std::string>{"verify-ram"});
 }
 
 TEST_CASE("contradictions are named") {
@@ -73,5 +91,11 @@ TEST_CASE("contradictions are named") {
     CHECK(refused({{"transport", "tunnelled"}, {"peer-to-peer", "no"}}));
     CHECK(refused({{"transport", "tunnelled"}, {"parallel-connections", "2"}}));
     CHECK(refused({{"parallel-connections", "2"}, {"compression", "mt"}}));
+    CHECK(!refused({{"parallel-connections", "2"}, {"compression", "lz4"}}));
+    CHECK(!refused({{"transport", "tunnelled"}, {"compression", "lz4"}}));
+    CHECK(refused({{"transport", "tunnelled"}, {"verify-ram", "yes"}}));
+    CHECK(refused({{"postcopy", "yes"}, {"verify-ram", "yes"}}));
+    CHECK(refused({{"ram-save-max-wait", "1025ms"}}));
+    CHECK(!refused({{"ram-save-max-wait", "0"}}));
     CHECK(refused({{"sample-interval", "1ms"}}));
 }

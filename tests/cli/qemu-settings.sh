@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A plan names what QEMU knows and what of the policy is used; what was asked for and cannot be used
+# is a failed check, what is only a default is not.
+source "$(dirname "$0")/functions.sh"
+
+hosts=$(test_host a web1; test_host b)
+configure <<<"$hosts"
+run 3 plan web1 --to b --no-measure
+out_has "source: does not answer"
+out_has "destination: not asked, nothing depends on it"
+out_has "ram-delay-save-percent=30: "
+grep -q "ok *qemu-settings" "$work/out" || fail "a default blocks the plan"
+
+run 3 plan web1 --to b --no-measure --compression lz4 --parallel
+out_has "compression=lz4: "
+grep -q "FAILED *qemu-settings" "$work/out" || fail "compression=lz4 is not refused"
+out_has "leave out compression"
+run 3 start web1 --to b --no-measure --verify-ram
+err_has "qemu-settings: verify-ram=yes: "
+
+# the same from the configuration
+configure <<<"$hosts"$'\n[policy.default]\nverify-ram = true\n[policy.plain]\nverify-ram = false\n'
+run 3 plan web1 --to b --no-measure
+grep -q "FAILED *qemu-settings" "$work/out" || fail "verify-ram of the policy is not refused"
+run 3 plan web1 --to b --no-measure --policy plain
+grep -q "ok *qemu-settings" "$work/out" || fail "verify-ram = false is refused"
+
+# a definition has no QEMU
+run 3 plan web1 --to b --no-measure --offline
+if grep -q "^QEMU" "$work/out"; then fail "a definition has no QEMU"; fi
+
+run 3 plan web1 --to b --no-measure --json
+for name in source_qemu destination_qemu qemu_settings; do out_has "\"$name\":"; done
+out_has '"key":"ram-delay-save-percent","value":"30","asked":false,"fate":"unknown-to-source"'
