@@ -14,6 +14,7 @@
 #include "libvirt/patience.h"
 #include "libvirt/progress.h"
 #include "libvirt/qmp.h"
+#include "libvirt/stream_disks.h"
 #include "libvirt/volumes.h"
 
 namespace vmigrate::libvirt {
@@ -251,10 +252,17 @@ Result<void> Migration::start(const MigrationCall& call) {
             return set;
         }
         // libvirt leaves alone what it does not know, before and after
-        auto set = ask_guest(source_, kCallPatience,
-                             [settings = settings_in(call.qemu)](virDomainPtr domain) {
-                                 return apply_settings(domain, settings);
-                             });
+        auto set = ask_guest(source_, kCallPatience, [call](virDomainPtr domain) -> Result<void> {
+            auto settings = settings_in(call.qemu);
+            if (call.storage == StorageMode::copy_in_stream) {
+                auto devices = stream_devices(domain, call.volumes);
+                if (!devices) {
+                    return fail(std::move(devices.error()));
+                }
+                settings["parameters"]["block-devices"] = std::move(*devices);
+            }
+            return apply_settings(domain, settings);
+        });
         if (!set) {
             return set;
         }

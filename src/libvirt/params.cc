@@ -7,6 +7,14 @@
 
 namespace vmigrate::libvirt {
 
+namespace {
+
+bool copied_by_libvirt(const MigrationCall& call) {
+    return !call.volumes.empty() && call.storage != StorageMode::copy_in_stream;
+}
+
+}  // namespace
+
 unsigned migration_flags(const MigrationCall& call) {
     unsigned flags = 0;
     const auto set = [&flags](bool condition, virDomainMigrateFlags flag) {
@@ -29,7 +37,7 @@ unsigned migration_flags(const MigrationCall& call) {
     set(call.auto_converge, VIR_MIGRATE_AUTO_CONVERGE);
     set(call.compression != Compression::off, VIR_MIGRATE_COMPRESSED);
     set(call.parallel_connections > 0, VIR_MIGRATE_PARALLEL);
-    if (!call.volumes.empty()) {
+    if (copied_by_libvirt(call)) {
         set(true, call.storage == StorageMode::copy_incremental ? VIR_MIGRATE_NON_SHARED_INC
                                                                 : VIR_MIGRATE_NON_SHARED_DISK);
     }
@@ -74,7 +82,9 @@ TypedParams migration_params(const MigrationCall& call, const HostAccess& destin
                    static_cast<int>(call.parallel_connections));
     }
     for (const auto& volume : call.volumes) {
-        params.add(VIR_MIGRATE_PARAM_MIGRATE_DISKS, volume.target);
+        if (copied_by_libvirt(call)) {
+            params.add(VIR_MIGRATE_PARAM_MIGRATE_DISKS, volume.target);
+        }
     }
     return params;
 }

@@ -17,11 +17,12 @@ constexpr NameTable<TimeoutAction, 3> kTimeoutActions = {{{TimeoutAction::abort,
                                                           {TimeoutAction::postcopy, "postcopy"}}};
 constexpr NameTable<AutoSwitch, 3> kAutoSwitches = {
     {{AutoSwitch::automatic, "auto"}, {AutoSwitch::on, "on"}, {AutoSwitch::off, "off"}}};
-constexpr NameTable<StorageMode, 4> kStorageModes = {
+constexpr NameTable<StorageMode, 5> kStorageModes = {
     {{StorageMode::automatic, "auto"},
      {StorageMode::shared, "shared"},
      {StorageMode::copy, "copy"},
-     {StorageMode::copy_incremental, "copy-incremental"}}};
+     {StorageMode::copy_incremental, "copy-incremental"},
+     {StorageMode::copy_in_stream, "copy-in-stream"}}};
 constexpr NameTable<Transport, 2> kTransports = {
     {{Transport::native, "native"}, {Transport::tunnelled, "tunnelled"}}};
 constexpr NameTable<Compression, 4> kCompressions = {{{Compression::off, "off"},
@@ -284,10 +285,12 @@ std::vector<OptionKey> make_keys() {
                 &Options::tls),
         choice_key({"storage",
                     "shared (disks are reachable from both hosts), copy (copy whole disks), "
-                    "copy-incremental (copy what lies above a shared backing file), auto (copy "
-                    "those that the destination does not reach).",
+                    "copy-incremental (copy what lies above a shared backing file), copy-in-stream "
+                    "(copy whole disks in the stream of the memory; takes the patched QEMU on both "
+                    "hosts), auto (copy those that the destination does not reach).",
                     "When auto cannot tell.", "A copy reads and sends the whole disk."},
-                   "auto|shared|copy|copy-incremental", kStorageModes, &Options::storage),
+                   "auto|shared|copy|copy-incremental|copy-in-stream", kStorageModes,
+                   &Options::storage),
         yes_key({"persist-destination", "A persistent guest stays defined on the destination.",
                  "no for guests that a higher manager defines itself.", "None."},
                 &Options::persist_destination),
@@ -387,6 +390,9 @@ Result<void> validate(const Options& options) {
             fmt::format("parallel-connections and compression {} exclude each other; lz4 goes "
                         "together with them",
                         name_in(kCompressions, options.compression)));
+    }
+    if (options.storage == StorageMode::copy_in_stream && options.postcopy) {
+        return complain("storage copy-in-stream and postcopy exclude each other");
     }
     if (options.verify_ram && options.postcopy) {
         return complain("verify-ram and postcopy exclude each other");

@@ -17,7 +17,7 @@ namespace vmigrate {
 
 enum class TimeoutAction { abort, force, postcopy };
 enum class AutoSwitch { automatic, on, off };
-enum class StorageMode { automatic, shared, copy, copy_incremental };
+enum class StorageMode { automatic, shared, copy, copy_incremental, copy_in_stream };
 enum class Transport { native, tunnelled };
 enum class Compression { off, multithread, xbzrle, lz4 };
 enum class ClearText { refuse, allow };

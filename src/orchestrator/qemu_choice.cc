@@ -6,6 +6,8 @@
 
 #include <array>
 
+#include "orchestrator/storage_plan.h"
+
 namespace vmigrate {
 namespace {
 
@@ -13,10 +15,9 @@ constexpr std::array kCapabilities = {"lz4", "verify-ram"};
 constexpr std::array kParameters = {
     "lz4-acceleration", "bypass-compression", "ram-save-max-wait",   "ram-delay-save-percent",
     "mig-block-size",   "cpu-throttle-value", "cpu-throttle-expire", "switchover-hold"};
-constexpr Bytes kStockBlockSize = mebibytes(1);
 constexpr const char* kMultifdLz4 = "\"lz4\"";
 constexpr const char* kMultifdNone = "\"none\"";
-constexpr const char* kNoDisk = "QEMU copies no disk in the stream";
+constexpr const char* kNoDisk = "no disk is copied in the stream";
 constexpr const char* kNotCompared = "memory is not compared";
 
 using Known = const std::optional<QemuFeatures>&;
@@ -38,11 +39,6 @@ bool is_on(Known qemu, const std::string& capability) {
     return found != qemu->capabilities.end() && found->second;
 }
 
-/// Whether QEMU itself copies disks; libvirt's own way to copy them has nothing to do with it.
-bool disks_in_stream(const GuestFacts& guest) {
-    return is_on(guest.qemu, "block");
-}
-
 std::string value_of(const Options& options, std::string_view key) {
     for (const auto& candidate : option_keys()) {
         if (candidate.key == key) {
@@ -55,7 +51,10 @@ std::string value_of(const Options& options, std::string_view key) {
 class Chooser {
   public:
     Chooser(const Request& request, const GuestFacts& guest, const DestinationFacts& destination)
-        : options_(request.options), guest_(guest), destination_(destination) {}
+        : options_(request.options),
+          guest_(guest),
+          destination_(destination),
+          storage_mode_(plan_storage(request, guest, destination).mode) {}
 
     QemuChoice choose() {
         const bool lz4 = compression();
@@ -65,17 +64,16 @@ class Chooser {
         if (applies(lz4, "bypass-compression", "lz4 is not used")) {
             parameter("bypass-compression", options_.bypass_compression, "");
         }
-        const bool in_stream = disks_in_stream(guest_);
+        const bool in_stream = storage();
         if (applies(in_stream, "ram-save-max-wait", kNoDisk)) {
-            parameter("ram-save-max-wait", options_.ram_save_max_wait.count(),
-                      "memory has turns of 50 ms between the disks'");
+            parameter("ram-save-max-wait", options_.ram_save_max_wait.count(), "");
         }
         if (options_.ram_delay_save_percent > 0) {
             parameter("ram-delay-save-percent", options_.ram_delay_save_percent,
                       "memory that the guest keeps writing is sent each time");
         }
         if (applies(in_stream, "mig-block-size", kNoDisk)) {
-            mig_block_size();
+            parameter("mig-block-size", options_.mig_block_size.count, "");
         }
         if (options_.verify_ram && !missing("verify-ram", "verify-ram", true, kNotCompared)) {
             choice_.settings.capabilities["verify-ram"] = true;
@@ -154,22 +152,24 @@ class Chooser {
         return true;
     }
 
-    void mig_block_size() {
-        const std::string key = "mig-block-size";
-        auto size = kStockBlockSize;
-        if (options_.mig_block_size != size &&
-            !missing(key, key, true, "disks are copied in blocks of 1 MiB")) {
-            size = options_.mig_block_size;
-            use(key);
+    /// Every QEMU has the capability, but a stock one does not find disks that libvirt gave it.
+    bool storage() {
+        if (storage_mode_ != StorageMode::copy_in_stream) {
+            return false;
         }
-        if (knows(guest_.qemu, key)) {
-            choice_.settings.parameters[key] = fmt::format("{}", size.count);
+        if (missing("storage", "mig-block-size", true, "disks cannot be copied in the stream")) {
+            choice_.wishes.back().asked = true;  // never left out: nobody else would copy them
+            return false;
         }
+        choice_.settings.capabilities["block"] = true;
+        use("storage");
+        return true;
     }
 
-    /// What somebody left on in the source's QEMU may be too much for the destination's.
+    /// What somebody left on in the source's QEMU may be too much for the destination's, or copy
+    /// a shared disk onto itself.
     void switch_off_leftovers() {
-        for (const auto* capability : kCapabilities) {
+        for (const auto* capability : {"lz4", "verify-ram", "block"}) {
             if (is_on(guest_.qemu, capability)) {
                 choice_.settings.capabilities.try_emplace(capability, false);
             }
@@ -183,6 +183,7 @@ class Chooser {
     const Options& options_;
     const GuestFacts& guest_;
     const DestinationFacts& destination_;
+    const StorageMode storage_mode_;
     QemuChoice choice_;
 };
 
@@ -196,8 +197,7 @@ bool needs_destination_qemu(const Request& request, const GuestFacts& guest) {
     return has_qemu(request, guest) &&
            (wanted(options.compression == Compression::lz4, "lz4") ||
             wanted(options.verify_ram, "verify-ram") ||
-            wanted(disks_in_stream(guest) && options.mig_block_size != kStockBlockSize,
-                   "mig-block-size"));
+            wanted(options.storage == StorageMode::copy_in_stream, "mig-block-size"));
 }
 
 QemuChoice choose_qemu(const Request& request, const GuestFacts& guest,

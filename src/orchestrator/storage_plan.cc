@@ -45,7 +45,9 @@ class DiskJudge {
             return keep(name, disk, state, detail);
         }
         const auto mode = request_.options.storage;
-        const bool copy_asked = mode == StorageMode::copy || mode == StorageMode::copy_incremental;
+        const bool copy_asked = mode == StorageMode::copy ||
+                                mode == StorageMode::copy_incremental ||
+                                mode == StorageMode::copy_in_stream;
         if (disk.removable || disk.read_only || (!copy_asked && state != DiskReach::missing)) {
             return keep(name, disk, state, detail);
         }
@@ -91,7 +93,8 @@ class DiskJudge {
             return DiskDecision{
                 {name, Kind::failed, std::move(finding), std::move(fix)}, false, false};
         };
-        if (request_.options.transport == Transport::tunnelled) {
+        if (request_.options.transport == Transport::tunnelled &&
+            request_.options.storage != StorageMode::copy_in_stream) {
             return refuse(
                 fmt::format("{} must be copied, which a tunnelled migration cannot do", detail),
                 "use the native transport (with --tls for an encrypted stream)");
@@ -175,8 +178,9 @@ StoragePlan plan_storage(const Request& request, const GuestFacts& guest,
         }
     }
     if (!plan.volumes.empty()) {
-        plan.mode = request.options.storage == StorageMode::copy_incremental
-                        ? StorageMode::copy_incremental
+        const auto asked = request.options.storage;
+        plan.mode = asked == StorageMode::copy_incremental || asked == StorageMode::copy_in_stream
+                        ? asked
                         : StorageMode::copy;
     }
     return plan;

@@ -13,12 +13,14 @@ before=$(settings_of host1 g)
 since=$(lab clock)
 slow=(--bandwidth 30MiB/s)
 
+guest=g # that is looked at
 qmp() { # HOST COMMAND: its answer
-    lab exec "$1" virsh qemu-monitor-command g "{\"execute\":\"$2\"}" | jq -c .return
+    lab exec "$1" virsh qemu-monitor-command "$guest" "{\"execute\":\"$2\"}" | jq -c .return
 }
 guests_on() { lab exec "$1" virsh list --all --name | xargs; }
 as_before() {
-    [ "$(settings_of "$1" g)" = "$before" ] || fail "$2: other settings in QEMU: $(diff <(echo "$before") <(settings_of "$1" g) || true)"
+    [ "$(settings_of "$1" "$guest")" = "$before" ] ||
+        fail "$2: other settings in QEMU: $(diff <(echo "$before") <(settings_of "$1" "$guest") || true)"
 }
 # watched ARGUMENT...: a migration whose source QEMU is looked at on the way; what was seen last while memory flowed
 # is in $info, $capabilities and $parameters
@@ -26,21 +28,21 @@ watched() {
     local from=$1 to=$2 now pid
     shift 2
     info='' capabilities='' parameters=''
-    vm start g --to "$to" "$@" >"$LAB_STATE/start.log" 2>&1 &
+    vm start "$guest" --to "$to" "$@" >"$LAB_STATE/start.log" 2>&1 &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
         now=$(qmp "$from" query-migrate 2>/dev/null) || continue
         if [ "$(jq -r '.status // ""' <<<"$now")" = active ]; then
             info=$now
-            capabilities=${capabilities:-$(settings_of "$from" g 2>/dev/null | sed -n 1p)}
-            parameters=${parameters:-$(settings_of "$from" g 2>/dev/null | sed -n 2p)}
+            capabilities=${capabilities:-$(settings_of "$from" "$guest" 2>/dev/null | sed -n 1p)}
+            parameters=${parameters:-$(settings_of "$from" "$guest" 2>/dev/null | sed -n 2p)}
         fi
     done
     wait "$pid" || fail "start $*: $(cat "$LAB_STATE/start.log")"
-    runs_only_on "$to" g
+    runs_only_on "$to" "$guest"
     [ -n "$parameters" ] || fail "start $*: QEMU was not seen migrating"
     sleep 1
-    alive g "$since"
+    alive "$guest" "$since"
 }
 is_on() { jq -e --arg name "$1" 'map(select(.capability == $name and .state)) | length == 1' <<<"$capabilities" >/dev/null; }
 parameter() { jq -r --arg name "$1" '.[$name]' <<<"$parameters"; }
@@ -72,7 +74,7 @@ is_on multifd || fail "multifd was off"
 as_before host1 "parallel connections"
 
 # cancelled, and killed in mid-copy
-lz4_on() { settings_of host1 g 2>/dev/null | grep -F '"capability":"lz4","state":true' >/dev/null; }
+lz4_on() { settings_of host1 "$guest" 2>/dev/null | grep -F '"capability":"lz4","state":true' >/dev/null; }
 copies() { [ "$(qmp host1 query-migrate 2>/dev/null | jq -r .status)" = active ] && lz4_on; }
 ended() { [ "$(vm history --json --limit 1 | jq -r .outcome)" = failed-on-source ]; }
 crawl=(--bandwidth 2MiB/s)
@@ -128,4 +130,31 @@ lab exec host1 virsh -q restore "$LAB_STATE/g.save"
 sleep 1
 alive g "$since"
 as_before host1 "save and restore"
+lab guest --remove g
+
+# disks in the stream, and all the rest with them
+make_guest d --emulator "$patched" --memory 192M --disk 64M:local --disk 32M:shared \
+    --workload "dirty-rate=5M hot=10 disk-rate=500K disk-span=16M"
+guest=d
+before=$(settings_of host1 d)
+since=$(lab clock)
+expect_code 3 plan d --to host2 --set storage=copy-in-stream --emulator "$stock"
+grep -qF "storage=copy-in-stream: the destination's QEMU does not know" <<<"$out" || fail "disks to stock: $out"
+expect_code 0 start d --to host2 --detach --set storage=copy-in-stream "${all[@]}" "${crawl[@]}"
+eventually 20 copies || fail "the disks to be left behind are not copied"
+expect_code 0 abort d
+eventually 20 ended || fail "the aborted copy of disks does not end: $(vm status d)"
+runs_only_on host1 d
+lab exec host1 virsh -q qemu-monitor-command d '{"execute":"query-migrate-parameters"}' |
+    jq -e '.return | del(."block-devices") == $before' --argjson before "$(sed -n 2p <<<"$before")" >/dev/null ||
+    fail "after an aborted copy of disks: $(settings_of host1 d)"
+[ "$(settings_of host1 d | sed -n 1p)" = "$(sed -n 1p <<<"$before")" ] || fail "capabilities after an aborted copy of disks"
+watched host1 host2 --set storage=copy-in-stream "${all[@]}" "${slow[@]}"
+is_on block || fail "disks were not copied in the stream"
+[ "$(parameter mig-block-size)/$(jq -c '."block-devices" | length' <<<"$parameters")" = 65536/1 ] || fail "blocks: $parameters"
+[ "$(jq '.disk.total // 0' <<<"$info")" -eq $((64 << 20)) ] || fail "other disks than the local one were copied: $info"
+as_before host2 "disks in the stream"
+verified() { [ "$(heartbeat_field d disk_passes --since "$since")" -gt 0 ]; }
+eventually 60 verified || fail "the disk verifier of d has not read its disks"
+alive d "$since"
 no_vmigrate_left

@@ -161,22 +161,27 @@ TEST_CASE("what an unused setting belongs to is said to who asked for it, and is
     CHECK(c.check().verdict == Check::Verdict::passed);
 }
 
-TEST_CASE("disks in the stream: turns and block size are set, small blocks only between patched") {
+TEST_CASE("disks in the stream take a patched QEMU on both sides") {
     Case c;
-    c.guest.qemu->capabilities["block"] = true;
+    c.guest.disks.push_back({.target = "vda", .type = "file", .source = "/pool/a.img"});
+    c.destination.disks.push_back({"vda", "/pool/a.img", DiskReach::missing, ""});
+    c.ask("storage", "copy-in-stream");
     CHECK(c.needs_destination());
-    auto parameters = c.choice().settings.parameters;
-    CHECK(parameters.at("mig-block-size") == "65536");
-    CHECK(parameters.at("ram-save-max-wait") == "50");
-    c.destination.qemu = stock();
-    parameters = c.choice().settings.parameters;
-    CHECK(parameters.at("mig-block-size") == "1048576");
-    CHECK(c.wish("mig-block-size").fate == Fate::unknown_to_destination);
+    const auto settings = c.choice().settings;
+    CHECK(settings.capabilities == std::map<std::string, bool>{{"block", true}});
+    CHECK(settings.parameters.at("mig-block-size") == "65536");
+    CHECK(settings.parameters.at("ram-save-max-wait") == "50");
     CHECK(c.check().verdict == Check::Verdict::passed);
-    c.ask("mig-block-size", "4KiB");
+
+    c.destination.qemu = stock();
     CHECK(c.check().verdict == Check::Verdict::failed);
-    c.ask("mig-block-size", "1MiB");
-    CHECK(!c.needs_destination());
+    CHECK(has(c.check().finding, "storage=copy-in-stream: the destination's QEMU"));
+    CHECK(!c.choice().settings.parameters.contains("mig-block-size"));
+    CHECK(!c.choice().settings.capabilities.contains("block"));
+
+    // nothing to copy, nothing to set
+    c.destination.disks.front().reach = DiskReach::shared;
+    CHECK(c.choice().settings.capabilities.empty());
     CHECK(c.check().verdict == Check::Verdict::passed);
 }
 
@@ -194,10 +199,11 @@ TEST_CASE("what somebody left on does not go along with a plain migration") {
     Case c;
     c.guest.qemu->capabilities["lz4"] = true;
     c.guest.qemu->capabilities["verify-ram"] = true;
+    c.guest.qemu->capabilities["block"] = true;
     c.guest.qemu->parameters["multifd-compression"] = "\"lz4\"";
     const auto settings = c.choice().settings;
     CHECK(settings.capabilities ==
-          std::map<std::string, bool>{{"lz4", false}, {"verify-ram", false}});
+          std::map<std::string, bool>{{"block", false}, {"lz4", false}, {"verify-ram", false}});
     CHECK(settings.parameters.at("multifd-compression") == "\"none\"");
 }
 
