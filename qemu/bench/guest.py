@@ -58,15 +58,19 @@ def resident_bytes(machine):
 
 
 class Pair:
-    """A source that runs the workload, and destinations for it. Use as a context manager."""
+    """A source that runs the workload, and destinations for it, each with a disk of its own if there is a size for it.
 
-    def __init__(self, binary, memory_mib, workload, devices=()):
+    Use as a context manager."""
+
+    def __init__(self, binary, memory_mib, workload, disk_mib=0):
         self.binary = binary
         folder = image()
         load = " ".join("load." + word for word in workload.split())
         self._arguments = ["-m", str(memory_mib), "-cpu", "qemu64", "-kernel", folder + "/vmlinuz",
                            "-initrd", folder + "/initramfs", "-append", f"{KERNEL_OPTIONS} {load}"]
-        self._devices = devices
+        self._disk_mib = disk_mib
+        self._devices = ["-drive", "if=none,id=disk,format=raw,file=@.disk",
+                         "-device", "virtio-blk-pci,drive=disk"] if disk_mib else []
         self._stack = contextlib.ExitStack()
         self._folder = None
         self._count = 0
@@ -80,7 +84,10 @@ class Pair:
         self._stack.close()
 
     def _start(self, name, arguments):
-        devices = [word.replace("@", name) for word in self._devices]
+        devices = [word.replace("@", os.path.join(self._folder, name)) for word in self._devices]
+        if self._disk_mib:
+            with open(os.path.join(self._folder, name + ".disk"), "wb") as file:
+                file.truncate(self._disk_mib * MIB)
         return self._stack.enter_context(
             Machine(self.binary, self._folder, name, self._arguments + devices + arguments))
 
