@@ -29,10 +29,6 @@ constexpr milliseconds kVolumePatience = std::chrono::minutes(5);
 constexpr milliseconds kEndPatience = seconds(10);
 constexpr int kUnansweredMax = 3;
 
-bool never() {
-    return false;
-}
-
 class Migration final : public Hypervisor {
   public:
     Migration(Session& source, Session& destination, GuestRef guest, EventQueue& events)
@@ -72,11 +68,11 @@ class Migration final : public Hypervisor {
 
     End& end(Side side) { return side == Side::source ? source_ : destination_; }
 
-    template <class Work, class GiveUp = bool (*)()>
-    auto ask(End& end, milliseconds patience, Work work, GiveUp give_up = never)
+    template <class Work, class GiveUp = std::nullptr_t>
+    auto ask(End& end, milliseconds patience, Work work, GiveUp give_up = nullptr)
         -> std::invoke_result_t<Work&, virConnectPtr>;
-    template <class Work, class GiveUp = bool (*)()>
-    auto ask_guest(End& end, milliseconds patience, Work work, GiveUp give_up = never)
+    template <class Work, class GiveUp = std::nullptr_t>
+    auto ask_guest(End& end, milliseconds patience, Work work, GiveUp give_up = nullptr)
         -> std::invoke_result_t<Work&, virDomainPtr>;
     Result<void> subscribe(End& end);
     Result<void> set_parameters(const Json& parameters);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,11 +19,12 @@
 
 namespace vmigrate::libvirt {
 
-/// What `work` returns, or nothing when it takes longer than `patience` or when `give_up`, asked
-/// every millisecond, says so. REQUIRES: `work` owns (by value or shared_ptr) everything that it
-/// uses: it may run on after this has returned, and its result is then destroyed on its own thread.
-template <class Work, class GiveUp>
-auto within(milliseconds patience, Work work, GiveUp give_up)
+/// What `work` returns, or nothing when it takes longer than `patience` or when `give_up`, if there
+/// is one, asked every millisecond, says so. REQUIRES: `work` owns (by value or shared_ptr)
+/// everything that it uses: it may run on after this has returned, and its result is then destroyed
+/// on its own thread.
+template <class Work, class GiveUp = std::nullptr_t>
+auto within(milliseconds patience, Work work, GiveUp give_up = nullptr)
     -> std::optional<std::invoke_result_t<Work&>> {
     struct Shared {
         explicit Shared(Work given) : work(std::move(given)) {}
@@ -40,15 +42,17 @@ auto within(milliseconds patience, Work work, GiveUp give_up)
     }).detach();
     const auto deadline = std::chrono::steady_clock::now() + patience;
     std::unique_lock lock(shared->mutex);
-    while (!shared->result && std::chrono::steady_clock::now() < deadline && !give_up()) {
-        shared->finished.wait_for(lock, milliseconds(1));
+    while (!shared->result && std::chrono::steady_clock::now() < deadline) {
+        if constexpr (std::is_null_pointer_v<GiveUp>) {
+            shared->finished.wait_until(lock, deadline);
+        } else {
+            if (give_up()) {
+                break;
+            }
+            shared->finished.wait_for(lock, milliseconds(1));
+        }
     }
     return std::move(shared->result);
-}
-
-template <class Work>
-auto within(milliseconds patience, Work work) -> std::optional<std::invoke_result_t<Work&>> {
-    return within(patience, std::move(work), [] { return false; });
 }
 
 }  // namespace vmigrate::libvirt

@@ -36,7 +36,7 @@ Decision LivePolicy::at_iteration(const Sample& sample) {
     if (sample.bandwidth.count > 0) {
         bandwidth_ = sample.bandwidth;
     }
-    if (!previous || sample.iteration == 0 || resorted_) {
+    if (sample.iteration == 0 || resorted_) {
         return KeepGoing{};
     }
     const auto pause = predicted_pause(sample);
@@ -48,9 +48,12 @@ Decision LivePolicy::at_iteration(const Sample& sample) {
         }
         return last_resort(sample, why);
     }
-    const auto better = previous->memory_remaining * (1.0 - options_.stall_percent / 100.0);
     // The full copy says nothing about convergence: only later iterations are compared.
-    if (previous->iteration == 0 || sample.memory_remaining <= better) {
+    if (!previous || previous->iteration == 0) {
+        return KeepGoing{};
+    }
+    const auto better = previous->memory_remaining * (1.0 - options_.stall_percent / 100.0);
+    if (sample.memory_remaining <= better) {
         return KeepGoing{};
     }
     const bool little_left =

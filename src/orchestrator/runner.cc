@@ -89,8 +89,9 @@ class Run {
                 book_.before(plan_.guest.cpu, plan_.guest.asked_at, *use, edges_.clock.now());
             }
         }
+        auto begun = edges_.hypervisor.start(plan_.call);
         book_.called(edges_.clock.now());
-        return edges_.hypervisor.start(plan_.call);
+        return begun;
     }
 
     void follow() {
@@ -203,8 +204,8 @@ class Run {
     void iteration(std::uint32_t number, TimePoint at) {
         memory_flows(at);
         book_.iteration(number);
-        if (phase_ != Phase::precopy) {
-            return;
+        if (phase_ != Phase::precopy || number == 0) {
+            return;  // the full copy begins: nothing is known yet
         }
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
