@@ -165,6 +165,12 @@ class FakeHypervisor final : public Hypervisor {
     Result<void> set_bandwidth(BytesPerSecond limit) override {
         return world_.act("bandwidth " + format_rate(limit));
     }
+    Result<void> set_throttle(ThrottleMeans, unsigned percent) override {
+        return world_.act(fmt::format("throttle {} %", percent));
+    }
+    Result<void> set_memory_turn(milliseconds turn) override {
+        return world_.act("memory turn " + format_time(turn));
+    }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
     Result<void> abort() override {
         auto aborted = world_.act("abort");

@@ -22,8 +22,8 @@ _vmigrate_names() {
 _vmigrate_keys() {
     printf '%s=\n' bandwidth bandwidth-share downtime-limit downtime-steps blackout-ceiling \
         switchover-reserve max-iterations early-exit stall timeout timeout-action auto-converge \
-        postcopy compression lz4-acceleration bypass-compression ram-save-max-wait \
-        ram-delay-save-percent mig-block-size verify-ram parallel-connections transport \
+        throttle-stall throttle-direct-within throttle-hold postcopy compression lz4-acceleration \
+        bypass-compression ram-save-max-wait ram-delay-save-percent mig-block-size verify-ram parallel-connections transport \
         peer-to-peer tls storage persist-destination undefine-source remove-source-disks measure \
         sample-interval
 }
@@ -45,7 +45,7 @@ _vmigrate() {
         [status]="--watch"
         [abort]=""
         [recover]="--all --abort --elsewhere"
-        [history]="--outcome --limit"
+        [history]="--outcome --limit --accuracy"
         [show]="--samples"
         [hosts]="--guests"
         [doctor]=""

@@ -64,6 +64,7 @@ class Pair:
 
     def __init__(self, binary, memory_mib, workload, disk_mib=0):
         self.binary = binary
+        self._memory_mib = memory_mib
         folder = image()
         load = " ".join("load." + word for word in workload.split())
         self._arguments = ["-m", str(memory_mib), "-cpu", "qemu64", "-kernel", folder + "/vmlinuz",
@@ -91,12 +92,16 @@ class Pair:
         return self._stack.enter_context(
             Machine(self.binary, self._folder, name, self._arguments + devices + arguments))
 
-    def destination(self, binary=None):
-        """A fresh destination; returns it and the address it listens on."""
+    def destination(self, binary=None, populated=False):
+        """A fresh destination; returns it and the address it listens on.
+
+        populated: it has all its memory from the start, so that the kernel's work for it is not measured."""
         self._count += 1
         address = f"unix:{self._folder}/stream{self._count}"
         mine, self.binary = self.binary, binary or self.binary
-        machine = self._start(f"destination{self._count}", ["-incoming", "defer"])
+        memory = ["-machine", "memory-backend=pc.ram", "-object",
+                  f"memory-backend-ram,id=pc.ram,size={self._memory_mib}M,prealloc=on"] if populated else []
+        machine = self._start(f"destination{self._count}", ["-incoming", "defer", *memory])
         self.binary = mine
         return machine, address
 
@@ -117,8 +122,10 @@ def status(machine):
     return info
 
 
-def migrate(source, destination, address, until=None, timeout=120):
-    """Migrates; returns the last answer of query-migrate before `until` says so, or that of the end."""
+def migrate(source, destination, address, until=None, timeout=120, look_every=0.005):
+    """Migrates; returns the last answer of query-migrate before `until` says so, or that of the end.
+
+    QEMU's answers take processor time, too: `look_every` is seconds between two."""
     destination.qmp("migrate-incoming", uri=address)
     source.qmp("migrate", uri=address)
     end = time.monotonic() + timeout
@@ -128,7 +135,7 @@ def migrate(source, destination, address, until=None, timeout=120):
             return info
         if time.monotonic() > end:
             return info
-        time.sleep(0.005)
+        time.sleep(look_every)
 
 
 def cancel(source):

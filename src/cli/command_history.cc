@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "cli/accuracy.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
@@ -40,15 +41,29 @@ Result<std::optional<Outcome>> parse_outcome(const std::optional<std::string>& n
     return outcome;
 }
 
+void print_accuracy(const std::vector<history::Entry>& entries, bool json) {
+    if (!json) {
+        fmt::print("{}", accuracy_text(entries));
+        return;
+    }
+    for (const auto& entry : entries) {
+        if (const auto accuracy = accuracy_of(entry)) {
+            print_line(accuracy_json(entry, *accuracy));
+        }
+    }
+}
+
 }  // namespace
 
 int run_history(const Words& words) {
     Arguments arguments("history", "List migrations, newest first.",
                         "vmigrate history\n"
                         "vmigrate history web1 --limit 5\n"
-                        "vmigrate history --outcome failed-on-source --json");
+                        "vmigrate history --outcome failed-on-source --json\n"
+                        "vmigrate history --accuracy --limit 0");
     history::Filter filter;
     std::optional<std::string> outcome;
+    bool accuracy = false;
     arguments.app()
         .add_option("GUEST", filter.guest, "Only this guest (name or UUID)")
         ->type_name("");
@@ -57,6 +72,7 @@ int run_history(const Words& words) {
         .add_option("--limit", filter.limit, "At most so many, 0 = all; default 20")
         ->type_name("N")
         ->check(CLI::NonNegativeNumber);
+    arguments.app().add_flag("--accuracy", accuracy, "What was predicted beside what was measured");
     if (const auto code = arguments.parse(words)) {
         return *code;
     }
@@ -77,6 +93,10 @@ int run_history(const Words& words) {
     const auto entries = (*store)->list(filter);
     if (!entries) {
         return complain(entries.error());
+    }
+    if (accuracy) {
+        print_accuracy(*entries, arguments.json());
+        return kExitDone;
     }
     std::vector<std::vector<std::string>> rows = {
         {"ID", "STARTED (UTC)", "GUEST", "FROM", "TO", "OUTCOME", "TOTAL", "BLACKOUT", ""}};

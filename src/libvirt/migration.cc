@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/text.h"
@@ -51,6 +52,8 @@ class Migration final : public Hypervisor {
     std::optional<CpuUse> cpu_use(Side side) override;
     Result<void> set_downtime_limit(milliseconds limit) override;
     Result<void> set_bandwidth(BytesPerSecond limit) override;
+    Result<void> set_throttle(ThrottleMeans means, unsigned percent) override;
+    Result<void> set_memory_turn(milliseconds turn) override;
     Result<void> start_postcopy() override;
     Result<void> abort() override;
     GuestState guest_state(Side side) override;
@@ -82,6 +85,7 @@ class Migration final : public Hypervisor {
     End source_;
     End destination_;
     std::unique_ptr<BlockingCall> call_;
+    bool in_stream_ = false;  ///< disks are copied in the stream of the memory
 };
 
 Error no_answer(const Session& session, milliseconds patience) {
@@ -269,6 +273,7 @@ Result<void> Migration::start(const MigrationCall& call) {
         return fail(std::move(begun.error()));
     }
     call_ = std::move(*begun);
+    in_stream_ = call.storage == StorageMode::copy_in_stream;
     return {};
 }
 
@@ -276,6 +281,12 @@ void Migration::end_call() {
     if (call_) {
         call_->join();
     }
+}
+
+// libvirt's own figures leave these out.
+std::optional<StreamDisks> stream_disks_now(virDomainPtr domain) {
+    const auto told = execute(domain, "query-migrate");
+    return told ? stream_disks_in(*told) : std::nullopt;
 }
 
 Result<Sample> read_job(virDomainPtr domain, unsigned flags) {
@@ -300,7 +311,13 @@ Result<Sample> Migration::sample() {
     const auto stops_before = translator_->stops();
     auto sample = ask_guest(
         source_, translator_->source_stopped() ? kStoppedPatience : kSamplePatience,
-        [](virDomainPtr domain) { return read_job(domain, 0); },
+        [in_stream = in_stream_](virDomainPtr domain) {
+            auto read = read_job(domain, 0);
+            if (read && in_stream) {
+                read->stream_disks = stream_disks_now(domain);
+            }
+            return read;
+        },
         [this, stops_before] { return translator_->stops() != stops_before; });
     if (!sample && sample.error().kind == ErrorKind::unreachable && translator_->source_stopped()) {
         return switching_over();
@@ -353,6 +370,20 @@ Result<void> Migration::set_downtime_limit(milliseconds limit) {
 
 Result<void> Migration::set_bandwidth(BytesPerSecond limit) {
     return set_parameters({{"max-bandwidth", limit.count}});
+}
+
+// QEMU's auto-converge adds the increment at one of its next iterations, up to the maximum, which
+// cannot be below the initial 1 %.
+Result<void> Migration::set_throttle(ThrottleMeans means, unsigned percent) {
+    if (means == ThrottleMeans::value) {
+        return set_parameters({{"cpu-throttle-value", percent}});
+    }
+    const auto most = std::max(1U, percent);
+    return set_parameters({{"max-cpu-throttle", most}, {"cpu-throttle-increment", most}});
+}
+
+Result<void> Migration::set_memory_turn(milliseconds turn) {
+    return set_parameters({{"ram-save-max-wait", turn.count()}});
 }
 
 Result<void> Migration::start_postcopy() {

@@ -57,4 +57,17 @@ Sample to_sample(const JobStats& stats) {
     return sample;
 }
 
+std::optional<StreamDisks> stream_disks_in(const Json& answer) {
+    const auto told = answer.find("block-migration");
+    if (told == answer.end() || !told->is_object()) {
+        return std::nullopt;
+    }
+    const auto bytes = [&told](const char* name) {
+        return Bytes{told->value(name, std::uint64_t{0})};
+    };
+    return StreamDisks{told->value("bulk-completed", false), bytes("dirty-bytes"),
+                       told->value("iterations", std::uint64_t{0}), bytes("iteration-dirty-bytes"),
+                       bytes("iteration-new-dirty-bytes")};
+}
+
 }  // namespace vmigrate::libvirt

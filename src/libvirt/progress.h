@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "libvirt/handles.h"
+#include "orchestrator/json.h"
 #include "orchestrator/types.h"
 
 namespace vmigrate::libvirt {
@@ -20,5 +21,8 @@ Result<JobStats> job_stats(virDomainPtr domain, unsigned flags);
 
 /// In our units, read just now. A running job is `active`: libvirt tells no more. Pure.
 Sample to_sample(const JobStats& stats);
+
+/// Of an answer to query-migrate; nothing when it says nothing about them. Pure.
+std::optional<StreamDisks> stream_disks_in(const Json& answer);
 
 }  // namespace vmigrate::libvirt

@@ -50,6 +50,10 @@ class Hypervisor {
     virtual std::optional<CpuUse> cpu_use(Side side) = 0;
     virtual Result<void> set_downtime_limit(milliseconds limit) = 0;
     virtual Result<void> set_bandwidth(BytesPerSecond limit) = 0;
+    /// Throttles the guest's processors, 0 to 99 percent, by the means of the call's plan.
+    virtual Result<void> set_throttle(ThrottleMeans means, unsigned percent) = 0;
+    /// How long memory may be sent in one go while disks are copied in the stream.
+    virtual Result<void> set_memory_turn(milliseconds turn) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Asks libvirt to cancel. The end still arrives as CallReturned.
     virtual Result<void> abort() = 0;

@@ -76,6 +76,7 @@ Json call_json(const MigrationCall& call) {
             {"unsafe", call.unsafe},
             {"postcopy", call.postcopy},
             {"auto_converge", call.auto_converge},
+            {"throttle", name_of(call.throttle)},
             {"parallel_connections", call.parallel_connections},
             {"bandwidth_bytes_per_s", call.bandwidth.count},
             {"downtime_limit_ms", call.downtime_limit.count()},

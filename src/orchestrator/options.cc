@@ -211,11 +211,30 @@ std::vector<OptionKey> make_keys() {
                     "network fails half-way."},
                    "abort|force|postcopy", kTimeoutActions, &Options::timeout_action),
         choice_key({"auto-converge",
-                    "Let QEMU throttle the guest step by step when it does not converge; auto = "
-                    "when the prediction says that it will not.",
-                    "off for guests that must keep their speed, on for guests that must move.",
+                    "Throttle the guest when it does not converge: auto (vmigrate decides when and "
+                    "how much, for as short as it takes), on (QEMU does, step by step), off "
+                    "(never).",
+                    "off for guests that must keep their speed.",
                     "A throttled guest runs slower, up to 99 percent."},
                    "auto|on|off", kAutoSwitches, &Options::auto_converge),
+        count_key({"throttle-stall",
+                   "Throttle when an iteration leaves not even this much less than the one before, "
+                   "and what it leaves does not fit under the blackout ceiling.",
+                   "Raise it to throttle sooner.", "The guest is throttled sooner, or later."},
+                  "percent", &Options::throttle_stall_percent, 0, 100),
+        time_key({"throttle-direct-within",
+                  "What can be sent in this time is got rid of by 90 and then 99 percent, each for "
+                  "throttle-hold; more than that by stages, as much as it takes. 0s = always by "
+                  "stages.",
+                  "Lower it for guests that rather run slowly for long than hardly at all.",
+                  "By stages it takes longer."},
+                 &Options::throttle_direct_within),
+        time_key({"throttle-hold",
+                  "How long 90 percent, and 99 percent, are held; after the latter timeout-action "
+                  "is taken.",
+                  "Lower it for guests that notice a standstill of seconds.",
+                  "The guest hardly runs for up to twice this time."},
+                 &Options::throttle_hold),
         yes_key({"postcopy",
                  "Allow post-copy: the guest runs on the destination before all its "
                  "memory is there.",
@@ -353,6 +372,9 @@ Result<void> validate(const Options& options) {
     }
     if (options.timeout_action == TimeoutAction::postcopy && !options.postcopy) {
         return complain("timeout-action is postcopy but postcopy is no; set postcopy to yes");
+    }
+    if (options.throttle_hold < milliseconds(100)) {
+        return complain("throttle-hold must be at least 100ms");
     }
     if (options.sample_interval < milliseconds(10)) {
         return complain("sample-interval must be at least 10ms");

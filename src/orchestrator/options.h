@@ -35,6 +35,9 @@ struct Options {
     milliseconds timeout{std::chrono::hours(1)};
     TimeoutAction timeout_action = TimeoutAction::abort;
     AutoSwitch auto_converge = AutoSwitch::automatic;
+    unsigned throttle_stall_percent = 5;
+    milliseconds throttle_direct_within{5000};
+    milliseconds throttle_hold{3000};
     bool postcopy = false;
     Compression compression = Compression::off;
     unsigned lz4_acceleration = 8;

@@ -87,24 +87,41 @@ std::string transport_note(const MigrationCall& call) {
 }
 
 /// Throttling is a promise about the guest's speed: decided here, and said.
-void choose_auto_converge(Plan& plan) {
+/// The throttle is vmigrate's own affair unless QEMU is to do it by itself.
+ThrottleMeans throttle_means(const Options& options, const GuestFacts& guest) {
+    if (options.auto_converge != AutoSwitch::automatic || guest.state != GuestState::running) {
+        return ThrottleMeans::none;
+    }
+    return guest.qemu && guest.qemu->parameters.contains("cpu-throttle-value")
+               ? ThrottleMeans::value
+               : ThrottleMeans::auto_converge;
+}
+
+void choose_throttle(Plan& plan) {
     const auto& options = plan.request.options;
     if (plan.call.offline || options.auto_converge == AutoSwitch::off) {
         return;
     }
+    plan.call.throttle = throttle_means(options, plan.guest);
     if (options.auto_converge == AutoSwitch::on) {
         plan.call.auto_converge = true;
         plan.notes.emplace_back(
-            "auto-converge is on: the guest is throttled if it does not "
-            "converge");
-    } else if (!plan.prediction.converges) {
+            "auto-converge is on: QEMU throttles the guest if it does not converge");
+    } else if (plan.call.throttle == ThrottleMeans::auto_converge) {
+        // it cannot be turned on later
         plan.call.auto_converge = true;
-        plan.notes.emplace_back(
-            "it will not converge at full speed, so auto-converge is on: the "
-            "guest will be throttled");
+        plan.call.auto_converge_initial = 1;
+        plan.call.auto_converge_increment = 1;
+    }
+    if (!plan.prediction.converges && plan.call.throttle != ThrottleMeans::none) {
+        plan.notes.push_back(
+            fmt::format("it will not converge at full speed: the guest will be throttled, by {}",
+                        plan.call.throttle == ThrottleMeans::value
+                            ? "cpu-throttle-value"
+                            : "auto-converge, which takes effect at QEMU's next iteration"));
     }
     // Throttled or moved by post-copy it converges; only a plain pre-copy does not.
-    if (plan.call.auto_converge) {
+    if (plan.call.auto_converge || plan.call.throttle != ThrottleMeans::none) {
         plan.prediction.converges = true;
     }
 }
@@ -210,7 +227,7 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     }
     plan.notes.push_back(persistence_note(plan));
     plan.notes.push_back(storage_note(plan));
-    choose_auto_converge(plan);
+    choose_throttle(plan);
     if (!plan.prediction.converges &&
         (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force)) {
         plan.prediction.converges = true;

@@ -56,6 +56,15 @@ struct VolumeMove {
     bool make = true;  ///< false: it exists there and is written over, never removed
 };
 
+/// What a guest that does not converge can be throttled by.
+enum class ThrottleMeans {
+    none,           ///< not at all, or QEMU does it by itself (auto-converge)
+    value,          ///< cpu-throttle-value: at once, and only for a while
+    auto_converge,  ///< QEMU's own, kept at nothing until it is needed: at one of its iterations
+};
+
+std::string_view name_of(ThrottleMeans means);
+
 /// What libvirt is asked for, in our words; libvirt/ turns it into flags and typed parameters.
 struct MigrationCall {
     Transport transport = Transport::native;
@@ -71,6 +80,7 @@ struct MigrationCall {
     bool abort_on_error = false;
     bool postcopy = false;
     bool auto_converge = false;
+    ThrottleMeans throttle = ThrottleMeans::none;
     unsigned auto_converge_initial = 20;    ///< percent
     unsigned auto_converge_increment = 10;  ///< percent
     Compression compression = Compression::off;

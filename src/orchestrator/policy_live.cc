@@ -81,8 +81,18 @@ Decision LivePolicy::at_tick(const Sample& sample, milliseconds in_precopy) {
                        fmt::format("the timeout of {} is over", format_time(options_.timeout)));
 }
 
+Decision LivePolicy::when_throttled() {
+    if (limit_ >= most_) {
+        return KeepGoing{};
+    }
+    limit_ = most_;
+    return SetDowntimeLimit{limit_, "a throttled guest is let go as soon as the ceiling allows"};
+}
+
 Decision LivePolicy::last_resort(const Sample& sample, const std::string& why) {
-    resorted_ = true;
+    if (std::exchange(resorted_, true)) {
+        return KeepGoing{};
+    }
     switch (options_.timeout_action) {
         case TimeoutAction::postcopy:
             return StartPostcopy{why};

@@ -43,10 +43,16 @@ class LivePolicy {
     /// Between iterations. `in_precopy` is the time since memory began to flow.
     Decision at_tick(const Sample& sample, milliseconds in_precopy);
 
+    /// The guest is being throttled: the sooner it is over the better, so all is used that the
+    /// ceiling allows.
+    Decision when_throttled();
+    /// What timeout-action says; only once.
+    Decision last_resort(const Sample& sample, const std::string& why);
+
     milliseconds limit() const { return limit_; }
+    milliseconds longest_pause() const { return most_; }
 
   private:
-    Decision last_resort(const Sample& sample, const std::string& why);
     milliseconds predicted_pause(const Sample& sample) const;
 
     Options options_;

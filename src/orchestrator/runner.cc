@@ -5,6 +5,8 @@
 
 #include "orchestrator/measure_book.h"
 #include "orchestrator/policy_live.h"
+#include "orchestrator/policy_slice.h"
+#include "orchestrator/policy_throttle.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/settle.h"
 
@@ -18,12 +20,17 @@ struct Overloaded : Fs... {
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by itself
 
+/// A guest is not throttled longer than it takes to see that it is enough.
+constexpr milliseconds kThrottledInterval{250};
+
 class Run {
   public:
     Run(const Plan& plan, const Edges& edges, std::int64_t id)
         : plan_(plan),
           edges_(edges),
           policy_(plan.request.options, plan.prediction.bandwidth),
+          throttle_(plan.request.options, plan.call.throttle, policy_.longest_pause()),
+          slice_(plan.request.options.ram_save_max_wait),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
         record_.id = id;
     }
@@ -94,16 +101,20 @@ class Run {
         return begun;
     }
 
+    milliseconds interval() const {
+        const auto asked = plan_.request.options.sample_interval;
+        return throttle_.percent() > 0 ? std::min(asked, kThrottledInterval) : asked;
+    }
+
     void follow() {
-        const auto interval = plan_.request.options.sample_interval;
-        auto next_look = edges_.clock.now() + interval;
+        auto next_look = edges_.clock.now() + interval();
         while (!returned_) {
             if (const auto event = edges_.events.next(next_look)) {
                 handle(*event);
                 continue;
             }
-            next_look = edges_.clock.now() + interval;
             look();
+            next_look = edges_.clock.now() + interval();
         }
     }
 
@@ -123,6 +134,10 @@ class Run {
         if (sample && since && phase_ == Phase::precopy) {
             act(policy_.at_tick(*sample,
                                 std::chrono::duration_cast<milliseconds>(sample->at - *since)));
+            act(throttle_.at_tick(*sample), *sample);
+            if (const auto turn = slice_.at_tick(*sample)) {
+                set_memory_turn(*turn);
+            }
         }
     }
 
@@ -199,6 +214,9 @@ class Run {
         if (const auto set = edges_.hypervisor.set_downtime_limit(policy_.limit()); !set) {
             notice("downtime limit not set: " + set.error().message);
         }
+        if (plan_.call.throttle == ThrottleMeans::auto_converge) {
+            set_throttle(0);  // QEMU would go on by itself
+        }
     }
 
     void iteration(std::uint32_t number, TimePoint at) {
@@ -210,6 +228,7 @@ class Run {
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
             act(policy_.at_iteration(*sample));
+            act(throttle_.at_iteration(*sample), *sample);
         }
     }
 
@@ -269,6 +288,37 @@ class Run {
                        [&](const GiveUp& up) { abort_for(up.reason, false); },
                    },
                    decision);
+    }
+
+    void act(const ThrottleDecision& decision, const Sample& sample) {
+        switch (decision.kind) {
+            case ThrottleDecision::Kind::none:
+                break;
+            case ThrottleDecision::Kind::set:
+                notice(fmt::format("throttle {} %: {}", decision.percent, decision.reason));
+                set_throttle(decision.percent);
+                act(policy_.when_throttled());
+                break;
+            case ThrottleDecision::Kind::renew:
+                set_throttle(decision.percent);
+                break;
+            case ThrottleDecision::Kind::exhausted:
+                act(policy_.last_resort(sample, decision.reason));
+                break;
+        }
+    }
+
+    void set_memory_turn(milliseconds turn) {
+        const auto set = edges_.hypervisor.set_memory_turn(turn);
+        notice(set ? fmt::format("memory is sent for {} at a time while disks are copied",
+                                 format_time(turn))
+                   : fmt::format("the turn of memory is not set: {}", set.error().message));
+    }
+
+    void set_throttle(unsigned percent) {
+        if (const auto set = edges_.hypervisor.set_throttle(plan_.call.throttle, percent); !set) {
+            notice(fmt::format("throttle not set: {}", set.error().message));
+        }
     }
 
     void raise_limit(milliseconds limit, const std::string& reason) {
@@ -388,6 +438,8 @@ class Run {
     Record record_;
     Leftovers leftovers_;
     LivePolicy policy_;
+    ThrottlePolicy throttle_;
+    SlicePolicy slice_;
     ProgressMeter progress_;
     MeasureBook book_;
     Phase phase_ = Phase::planned;

@@ -22,18 +22,17 @@ Truth ask(const SettleRules& rules, const Edges& edges) {
 
 /// Carries a step out between its intent and its end. A journal that cannot be written does not
 /// stop an undo: it is one more problem.
-std::vector<std::string> journalled(Step step, const std::string& detail, const Edges& edges,
-                                    const std::string& on_failure,
+std::vector<std::string> journalled(Step step, const Edges& edges, const std::string& on_failure,
                                     const std::function<Result<void>()>& act) {
     std::vector<std::string> problems;
-    const auto intended = edges.journal.intend(step, detail);
+    const auto intended = edges.journal.intend(step, "");
     if (!intended) {
         problems.push_back(intended.error().message);
     }
     const auto acted = act();
     if (!acted) {
         problems.push_back(fmt::format("{}: {}", on_failure, acted.error().message));
-    } else if (const auto done = edges.journal.done(step, detail); !done) {
+    } else if (const auto done = edges.journal.done(step, ""); !done) {
         problems.push_back(done.error().message);
     }
     return problems;
@@ -103,7 +102,7 @@ std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges) {
     }
     if (!leftovers.originals.empty()) {
         append(problems,
-               journalled(Step::restore_originals, "", edges, "QEMU settings not restored", [&] {
+               journalled(Step::restore_originals, edges, "QEMU settings not restored", [&] {
                    return edges.hypervisor.restore_originals(Side::source, leftovers.originals);
                }));
     }
@@ -124,7 +123,7 @@ std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges) {
 }
 
 std::vector<std::string> finish_forward(const SourceRemains& remains, const Edges& edges) {
-    auto problems = journalled(Step::commit_network, "", edges, "network not committed",
+    auto problems = journalled(Step::commit_network, edges, "network not committed",
                                [&] { return edges.network.commit(); });
     switch (const auto left = edges.hypervisor.guest_state(Side::source); left) {
         case GuestState::absent:

@@ -55,6 +55,10 @@ constexpr NameTable<Check::Verdict, 4> kCheckVerdicts = {
      {Check::Verdict::undecided, "undecided"},
      {Check::Verdict::not_applicable, "not-applicable"}}};
 
+constexpr NameTable<ThrottleMeans, 3> kThrottleMeans = {
+    {{ThrottleMeans::none, "none"},
+     {ThrottleMeans::value, "cpu-throttle-value"},
+     {ThrottleMeans::auto_converge, "auto-converge"}}};
 constexpr NameTable<QemuWish::Fate, 4> kFates = {
     {{QemuWish::Fate::used, "used"},
      {QemuWish::Fate::idle, "idle"},
@@ -89,6 +93,9 @@ std::string_view name_of(Step step) {
 }
 std::string_view name_of(Check::Verdict verdict) {
     return name_in(kCheckVerdicts, verdict);
+}
+std::string_view name_of(ThrottleMeans means) {
+    return name_in(kThrottleMeans, means);
 }
 std::string_view name_of(QemuWish::Fate fate) {
     return name_in(kFates, fate);

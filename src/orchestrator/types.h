@@ -68,6 +68,15 @@ struct GuestRef {
     std::string name;
 };
 
+/// What the patched QEMU tells of disks that it copies in the stream of the memory.
+struct StreamDisks {
+    bool bulk_completed = false;  ///< all of them have been copied once
+    Bytes dirty;                  ///< blocks that were written to since they were sent
+    std::uint64_t iterations = 0;
+    Bytes iteration_dirty;      ///< when the last iteration began
+    Bytes iteration_new_dirty;  ///< that became dirty during it
+};
+
 /// One reading of a running migration. Sizes are totals since its start.
 struct Sample {
     TimePoint at{};
@@ -83,6 +92,7 @@ struct Sample {
     BytesPerSecond bandwidth;   ///< memory stream, as QEMU last measured it
     std::optional<milliseconds> expected_downtime;
     unsigned throttle_percent = 0;
+    std::optional<StreamDisks> stream_disks;
 };
 
 /// Processor time of a guest's QEMU process, from libvirt.

@@ -29,6 +29,8 @@ refused 2 "postcopy" plan web1 --postcopy --verify-ram
 refused 2 "did you mean 'downtime-limit'?" start web1 --set downtime-limt=1s
 refused 2 "--set: downtime-limit: " start web1 --set downtime-limit=300
 refused 2 "write KEY=VALUE" start web1 --set downtime-limit
+refused 2 "throttle-hold must be at least 100ms" start web1 --set throttle-hold=0s
+refused 2 "--set: throttle-stall: " start web1 --set throttle-stall=101
 refused 2 "leaves nothing" start web1 --set blackout-ceiling=40ms
 refused 2 "no direct migration" start web1 --direct
 refused 2 "excludes" start web1 --p2p --managed

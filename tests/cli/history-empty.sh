@@ -10,6 +10,8 @@ out_has "no migration is under way"
 run 0 status --watch
 run 0 history
 out_has "no migrations"
+run 0 history --accuracy
+out_has "no migration has both a prediction and measures"
 run 0 history --json
 [[ ! -s $work/out ]] || fail "JSON of nothing is nothing"
 refused 2 "no migration '17'" show 17

@@ -65,6 +65,9 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
             } else if (key == "iteration") {
                 world.sample.iteration = static_cast<std::uint32_t>(std::stoul(value));
                 world.sample.job = JobState::active;
+            } else if (key == "bulk" || key == "dirty-disks") {
+                world.sample.stream_disks =
+                    StreamDisks{key == "dirty-disks", parse_bytes(value).value()};
             } else if (key == "throttle") {
                 world.sample.throttle_percent = static_cast<unsigned>(std::stoul(value));
             } else {
@@ -121,7 +124,8 @@ struct Script {
 };
 
 /// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
-/// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows).
+/// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
+/// value" or "throttle auto-converge".
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -156,6 +160,9 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             for (std::size_t i = 1; i < words.size(); ++i) {
                 qemu.parameters[words[i]] = "0";
             }
+        } else if (words[0] == "throttle") {
+            script.plan.call.throttle =
+                words[1] == "value" ? ThrottleMeans::value : ThrottleMeans::auto_converge;
         } else if (words[0] == "volume") {
             script.plan.call.volumes.push_back({"vda", words[1], words[1], "raw", mebibytes(64)});
         } else {

@@ -41,6 +41,21 @@ TEST_CASE("a running job is told in bytes, not pages, and its full copy is itera
     CHECK(sample.throttle_percent == 20);
 }
 
+TEST_CASE("disks in the stream, as the patched QEMU tells them") {
+    const auto disks = stream_disks_in(Json::parse(
+        R"({"status": "active", "block-migration": {"bulk-completed": true, "dirty-bytes": 65536,
+            "dirty-bytes-rate": 1, "in-flight-bytes": 2, "iterations": 3,
+            "iteration-dirty-bytes": 131072, "iteration-new-dirty-bytes": 4096}})"));
+    REQUIRE(disks);
+    CHECK(disks->bulk_completed);
+    CHECK(disks->dirty.count == 65536);
+    CHECK(disks->iterations == 3);
+    CHECK(disks->iteration_dirty.count == 131072);
+    CHECK(disks->iteration_new_dirty.count == 4096);
+    CHECK(!stream_disks_in(Json::parse(R"({"status": "active"})")));
+    CHECK(!stream_disks_in(Json::parse(R"({"block-migration": 1})")));
+}
+
 TEST_CASE("what libvirt does not tell is nothing") {
     const auto sample = to_sample({});
     CHECK(sample.job == JobState::none);
