@@ -11,6 +11,7 @@ namespace vmigrate::lab {
 namespace {
 
 constexpr std::size_t kPageBytes = kWordsPerPage * sizeof(std::uint64_t);
+constexpr std::size_t kRowWords = 16;
 constexpr std::uint64_t kMagic = 0x6567615064614f4c;  // "LOadPage"
 
 // The first words of a page that is not zero.
@@ -39,7 +40,9 @@ MemoryLoad::Kind MemoryLoad::kind(std::size_t page) const {
     return share < shares_.zero + shares_.random ? Kind::kRandom : Kind::kText;
 }
 
-// Text is rows of 64 bytes, like a table's: a key, a counter, a small and a large number, words.
+// Text is rows of 128 bytes, like a table's: a key, a counter, a small and a large number, four
+// words, two values that say nothing to a compressor, and the blanks that a field of fixed length
+// ends with. zlib makes 34 % of it and LZ4 47 %, about as of a large database's memory.
 std::uint64_t MemoryLoad::content(Kind kind, std::size_t page, std::size_t position,
                                   std::uint64_t random) {
     if (kind == Kind::kRandom) {
@@ -48,17 +51,22 @@ std::uint64_t MemoryLoad::content(Kind kind, std::size_t page, std::size_t posit
     static constexpr char kWords[8][9] = {"shipped ", "pending ", "invoice ", "customer",
                                           "returned", "warehous", "priority", "        "};
     std::uint64_t word = 0;
-    switch (position % 8) {
+    const auto field = position % kRowWords;
+    switch (field) {
         case 0:
-            return page * 64 + position / 8;
+            return page * (kWordsPerPage / kRowWords) + position / kRowWords;
         case 1:
             return random & 0xffff;
         case 2:
             return random >> 24;
         case 3:
             return 0;
+        case 8:
+            return random * 0x9e3779b97f4a7c15;
+        case 9:
+            return (random >> 7) * 0xd1342543de82ef95;
         default:
-            std::memcpy(&word, kWords[random >> (3 * (position % 8)) & 7], sizeof word);
+            std::memcpy(&word, kWords[field < 8 ? random >> (3 * field) & 7 : 7], sizeof word);
             return word;
     }
 }
@@ -75,7 +83,7 @@ void MemoryLoad::fill(std::size_t page, std::uint64_t sequence) {
     p[kSequenceWord] = sequence;
     std::uint64_t random = random_.next();
     for (std::size_t i = kHeaderWords; i < kWordsPerPage; ++i) {
-        if (k == Kind::kRandom || i % 8 == 0) {
+        if (k == Kind::kRandom || i % kRowWords == 0) {
             random = random_.next();  // one for a row: filling is a good part of the boot
         }
         p[i] = content(k, page, i, random);

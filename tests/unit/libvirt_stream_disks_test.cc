@@ -42,6 +42,16 @@ TEST_CASE("each disk gets QEMU's name, whole") {
                            "/machine/peripheral/virtio-disk01/virtio-backend"});
 }
 
+TEST_CASE("a name that only begins alike is another disk's, in whatever order QEMU lists them") {
+    Json reversed = Json::array();
+    for (auto block = kBlocks.rbegin(); block != kBlocks.rend(); ++block) {
+        reversed.push_back(*block);
+    }
+    const auto targets = disks({"vda", "sda", "vdb"});
+    CHECK(stream_devices(kXml, reversed, targets).value() ==
+          stream_devices(kXml, kBlocks, targets).value());
+}
+
 TEST_CASE("a disk without a name is an error: nothing else may be copied in its place") {
     for (const auto* target : {"hda", "vdz"}) {
         const auto devices = stream_devices(kXml, kBlocks, disks({target}));

@@ -236,6 +236,32 @@ TEST_CASE("a plan that will not converge says so, unless something makes it") {
     CHECK(plan().call.postcopy);
 }
 
+TEST_CASE("who throttles: vmigrate by the best means that the QEMU knows, QEMU itself, or nobody") {
+    Case c;
+    c.guest.qemu = QemuFeatures{};
+    const auto call = [&] {
+        return make_plan(c.request, c.guest, c.source, c.destination, {}, {}, c.clear_text).call;
+    };
+    CHECK(call().throttle == ThrottleMeans::auto_converge);
+    CHECK(call().auto_converge);  // from the start, and kept at nothing
+    CHECK(call().auto_converge_initial == 1);
+    CHECK(call().auto_converge_increment == 1);
+    c.guest.qemu->parameters["cpu-throttle-value"] = "0";
+    CHECK(call().throttle == ThrottleMeans::value);
+    CHECK(!call().auto_converge);
+    c.request.options.auto_converge = AutoSwitch::on;
+    CHECK(call().throttle == ThrottleMeans::none);
+    CHECK(call().auto_converge);
+    CHECK(call().auto_converge_initial == 20);
+    c.request.options.auto_converge = AutoSwitch::off;
+    CHECK(call().throttle == ThrottleMeans::none);
+    CHECK(!call().auto_converge);
+    c.request.options.auto_converge = AutoSwitch::automatic;
+    c.guest.state = GuestState::paused;
+    CHECK(call().throttle == ThrottleMeans::none);
+    CHECK(!call().auto_converge);
+}
+
 TEST_CASE("the downtime limit gives way to the ceiling, and it is said") {
     Case c;
     c.request.options.blackout_ceiling = milliseconds(200);

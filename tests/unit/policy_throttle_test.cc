@@ -113,6 +113,13 @@ TEST_CASE("with auto-converge the time runs from when QEMU has taken the value")
     CHECK(policy.at_tick(sample).kind == Kind::none);
     sample.at += seconds(3);
     CHECK(policy.at_tick(sample).percent == 99);
+    // its iterations take longer then, so more of them are waited for
+    sample.throttle_percent = 99;
+    CHECK(policy.at_tick(sample).kind == Kind::none);
+    sample.at += milliseconds(8999);
+    CHECK(policy.at_tick(sample).kind == Kind::none);
+    sample.at += milliseconds(1);
+    CHECK(policy.at_tick(sample).kind == Kind::exhausted);
 }
 
 TEST_CASE("without means nothing is asked for") {

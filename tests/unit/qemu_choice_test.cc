@@ -178,6 +178,9 @@ TEST_CASE("disks in the stream take a patched QEMU on both sides") {
     CHECK(has(c.check().finding, "storage=copy-in-stream: the destination's QEMU"));
     CHECK(!c.choice().settings.parameters.contains("mig-block-size"));
     CHECK(!c.choice().settings.capabilities.contains("block"));
+    // even if it were a default: nobody else would copy them
+    c.request.options.asked.clear();
+    CHECK(c.check().verdict == Check::Verdict::failed);
 
     // nothing to copy, nothing to set
     c.destination.disks.front().reach = DiskReach::shared;
