@@ -16,8 +16,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "tests"))
 from machine import Failure, Machine, wait_until  # noqa: E402 (its folder is named above)
 
 MIB = 1 << 20
+# init_on_free: what booting has left in free memory is not to be sent
 KERNEL_OPTIONS = ("console=ttyS0 quiet nokaslr mitigations=off cryptomgr.notests=1 random.trust_cpu=on no_timer_check "
-                  "panic=1")
+                  "panic=1 init_on_free=1")
 
 
 def build(*options):
