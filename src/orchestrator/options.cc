@@ -15,6 +15,8 @@ namespace {
 constexpr NameTable<TimeoutAction, 3> kTimeoutActions = {{{TimeoutAction::abort, "abort"},
                                                           {TimeoutAction::force, "force"},
                                                           {TimeoutAction::postcopy, "postcopy"}}};
+constexpr NameTable<CeilingAction, 2> kCeilingActions = {
+    {{CeilingAction::keep, "keep"}, {CeilingAction::exceed, "exceed"}}};
 constexpr NameTable<AutoSwitch, 3> kAutoSwitches = {
     {{AutoSwitch::automatic, "auto"}, {AutoSwitch::on, "on"}, {AutoSwitch::off, "off"}}};
 constexpr NameTable<StorageMode, 5> kStorageModes = {
@@ -178,6 +180,14 @@ std::vector<OptionKey> make_keys() {
                   "Raise it for guests that would not converge otherwise.",
                   "The guest may stand still this long."},
                  &Options::blackout_ceiling),
+        choice_key({"ceiling-action",
+                    "What happens when the guest will not converge further, throttled or not, and "
+                    "what remains at its least does not fit under the blackout ceiling: keep (go "
+                    "on, in the end timeout-action is taken), exceed (switch over at the next such "
+                    "moment, whatever the blackout).",
+                    "exceed when a long pause is better than no move.",
+                    "exceed: the guest may stand still longer than the ceiling says."},
+                   "keep|exceed", kCeilingActions, &Options::ceiling_action),
         time_key({"switchover-reserve",
                   "What device state and the two daemons need beyond QEMU's downtime limit.",
                   "Raise it when measured blackouts exceed the ceiling.",
@@ -372,6 +382,18 @@ Result<void> validate(const Options& options) {
     }
     if (options.timeout_action == TimeoutAction::postcopy && !options.postcopy) {
         return complain("timeout-action is postcopy but postcopy is no; set postcopy to yes");
+    }
+    if (options.timeout_action == TimeoutAction::force &&
+        options.ceiling_action == CeilingAction::keep && options.asked.contains("ceiling-action")) {
+        return complain(
+            "timeout-action force switches over whatever the blackout, which ceiling-action keep "
+            "forbids; set ceiling-action to exceed, or timeout-action to abort or postcopy");
+    }
+    if (options.timeout_action == TimeoutAction::postcopy &&
+        options.ceiling_action == CeilingAction::exceed) {
+        return complain(
+            "timeout-action postcopy and ceiling-action exceed are two answers to the same guest; "
+            "set ceiling-action to keep, or timeout-action to abort or force");
     }
     if (options.throttle_hold < milliseconds(100)) {
         return complain("throttle-hold must be at least 100ms");

@@ -16,6 +16,7 @@
 namespace vmigrate {
 
 enum class TimeoutAction { abort, force, postcopy };
+enum class CeilingAction { keep, exceed };
 enum class AutoSwitch { automatic, on, off };
 enum class StorageMode { automatic, shared, copy, copy_incremental, copy_in_stream };
 enum class Transport { native, tunnelled };
@@ -28,6 +29,7 @@ struct Options {
     milliseconds downtime_limit{300};
     unsigned downtime_steps = 5;
     milliseconds blackout_ceiling{1000};
+    CeilingAction ceiling_action = CeilingAction::keep;
     milliseconds switchover_reserve{50};
     unsigned max_iterations = 30;
     unsigned early_exit_percent = 50;

@@ -229,12 +229,13 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     plan.notes.push_back(storage_note(plan));
     choose_throttle(plan);
     if (!plan.prediction.converges &&
-        (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force)) {
+        (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force ||
+         request.options.ceiling_action == CeilingAction::exceed)) {
         plan.prediction.converges = true;
         plan.notes.emplace_back(plan.call.postcopy
                                     ? "it will not converge by pre-copy; post-copy is allowed"
-                                    : "it will not converge; it will be forced over at the "
-                                      "timeout, whatever the blackout");
+                                    : "it will not converge; it will be forced over, "
+                                      "whatever the blackout");
     }
     return plan;
 }

@@ -11,6 +11,9 @@ namespace {
 /// What is predicted from one bandwidth reading is not met to the millisecond.
 constexpr double kMargin = 1.2;
 constexpr milliseconds kLongestLimit{2'000'000};  // QEMU's own maximum
+/// Of so many iterations the least is looked for: a minimum that lies longer back may never come
+/// again.
+constexpr std::size_t kRemembered = 4;
 
 milliseconds with_margin(milliseconds time) {
     const double ms = static_cast<double>(time.count()) * kMargin;
@@ -21,14 +24,40 @@ milliseconds with_margin(milliseconds time) {
 
 }  // namespace
 
-LivePolicy::LivePolicy(const Options& options, BytesPerSecond bandwidth_expected)
+LivePolicy::LivePolicy(const Options& options, BytesPerSecond bandwidth_expected,
+                       ThrottleMeans means)
     : options_(options),
       most_(options.blackout_ceiling - options.switchover_reserve),
       limit_(std::min(options.downtime_limit, most_)),
-      bandwidth_(bandwidth_expected) {}
+      bandwidth_(bandwidth_expected),
+      means_(means) {}
 
-milliseconds LivePolicy::predicted_pause(const Sample& sample) const {
-    return time_to_send(sample.memory_remaining, bandwidth_);
+milliseconds LivePolicy::predicted_pause(Bytes remaining) const {
+    return time_to_send(remaining, bandwidth_);
+}
+
+void LivePolicy::remember(Bytes remaining) {
+    recent_.push_back(remaining);
+    if (recent_.size() > kRemembered) {
+        recent_.pop_front();
+    }
+}
+
+Bytes LivePolicy::least() const {
+    return *std::ranges::min_element(recent_);
+}
+
+/// What remains goes up and down, or slowly up, but down no more.
+bool LivePolicy::level() const {
+    return recent_.size() == kRemembered &&
+           least() > recent_.front() * (1.0 - options_.stall_percent / 100.0);
+}
+
+bool LivePolicy::stalled(const std::optional<Sample>& previous, const Sample& now) const {
+    // The full copy says nothing about convergence: only later iterations are compared.
+    return previous && previous->iteration > 0 &&
+           now.memory_remaining >
+               previous->memory_remaining * (1.0 - options_.stall_percent / 100.0);
 }
 
 Decision LivePolicy::at_iteration(const Sample& sample) {
@@ -39,30 +68,38 @@ Decision LivePolicy::at_iteration(const Sample& sample) {
     if (sample.iteration == 0 || resorted_) {
         return KeepGoing{};
     }
-    const auto pause = predicted_pause(sample);
+    remember(sample.memory_remaining);
     if (sample.iteration >= options_.max_iterations) {
         const auto why = fmt::format("{} iterations are over", sample.iteration);
-        if (with_margin(pause) <= most_) {
-            limit_ = most_;
+        if (with_margin(predicted_pause(sample.memory_remaining)) <= most_) {
+            limit_ = std::max(limit_, most_);
             return SetDowntimeLimit{limit_, why + ", what remains fits under the ceiling"};
         }
-        return last_resort(sample, why);
+        return when_exhausted(sample, why);
     }
-    // The full copy says nothing about convergence: only later iterations are compared.
-    if (!previous || previous->iteration == 0) {
-        return KeepGoing{};
-    }
-    const auto better = previous->memory_remaining * (1.0 - options_.stall_percent / 100.0);
-    if (sample.memory_remaining <= better) {
-        return KeepGoing{};
-    }
+    return stalled(previous, sample) ? after_stall(sample) : KeepGoing{};
+}
+
+Decision LivePolicy::after_stall(const Sample& sample) {
+    // QEMU switches over as soon as what remains fits: with the limit at the least of the last
+    // iterations that is when it comes near it again.
+    const auto least_left = least();
+    const auto pause = predicted_pause(least_left);
+    const auto wanted = with_margin(pause);
+    const auto why = fmt::format(
+        "iterations no longer help; {} {}, a pause of {}", format_bytes(least_left),
+        least_left == sample.memory_remaining ? "remain" : "remained at the least of the last ones",
+        format_time(pause));
     const bool little_left =
-        sample.memory_remaining <= sample.memory_total * (options_.early_exit_percent / 100.0);
-    if (little_left && with_margin(pause) <= most_ && with_margin(pause) > limit_) {
-        limit_ = with_margin(pause);
-        return SetDowntimeLimit{
-            limit_, fmt::format("iterations no longer help; {} remain, a pause of {}",
-                                format_bytes(sample.memory_remaining), format_time(pause))};
+        least_left <= sample.memory_total * (options_.early_exit_percent / 100.0);
+    if (little_left && wanted <= most_ && wanted > limit_) {
+        limit_ = wanted;
+        return SetDowntimeLimit{limit_, why};
+    }
+    if (wanted > most_ && wanted > limit_ && means_ == ThrottleMeans::none &&
+        options_.ceiling_action == CeilingAction::exceed && level()) {
+        limit_ = wanted;
+        return ForceSwitchover{limit_, pause + options_.switchover_reserve, why};
     }
     if (limit_ >= most_) {
         return KeepGoing{};
@@ -89,27 +126,40 @@ Decision LivePolicy::when_throttled() {
     return SetDowntimeLimit{limit_, "a throttled guest is let go as soon as the ceiling allows"};
 }
 
+Decision LivePolicy::when_exhausted(const Sample& sample, const std::string& why) {
+    const bool may_exceed = options_.ceiling_action == CeilingAction::exceed &&
+                            options_.timeout_action == TimeoutAction::abort;
+    return may_exceed && !resorted_ ? force(sample, why) : last_resort(sample, why);
+}
+
+Decision LivePolicy::force(const Sample& sample, const std::string& why) {
+    resorted_ = true;
+    const auto pause = predicted_pause(sample.memory_remaining);
+    // What is dirtied until QEMU looks again comes on top: twice is no waste, the pause lasts as
+    // long as it lasts.
+    limit_ = std::max(limit_, with_margin(pause > kLongestLimit / 2 ? kLongestLimit : pause * 2));
+    return ForceSwitchover{limit_, pause + options_.switchover_reserve, why};
+}
+
 Decision LivePolicy::last_resort(const Sample& sample, const std::string& why) {
-    if (std::exchange(resorted_, true)) {
+    if (resorted_) {
         return KeepGoing{};
     }
     switch (options_.timeout_action) {
         case TimeoutAction::postcopy:
+            resorted_ = true;
             return StartPostcopy{why};
-        case TimeoutAction::force: {
-            const auto pause = predicted_pause(sample);
-            // What is dirtied until QEMU looks again comes on top: twice is no waste, the pause
-            // lasts as long as it lasts.
-            limit_ = with_margin(pause > kLongestLimit / 2 ? kLongestLimit : pause * 2);
-            return ForceSwitchover{limit_, pause + options_.switchover_reserve, why};
-        }
+        case TimeoutAction::force:
+            return force(sample, why);
         case TimeoutAction::abort:
             break;
     }
-    return GiveUp{fmt::format(
-        "{}, and {} remain (a pause of {}); allow postcopy or force "
-        "(timeout-action), raise blackout-ceiling or bandwidth",
-        why, format_bytes(sample.memory_remaining), format_time(predicted_pause(sample)))};
+    resorted_ = true;
+    return GiveUp{
+        fmt::format("{}, and {} remain (a pause of {}); allow postcopy or force "
+                    "(timeout-action), raise blackout-ceiling or bandwidth",
+                    why, format_bytes(sample.memory_remaining),
+                    format_time(predicted_pause(sample.memory_remaining)))};
 }
 
 }  // namespace vmigrate

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The live policy, first version: steps the downtime limit under the ceiling, leaves early, gives
-// up or forces in time. Judged at iteration boundaries, because between them what remains is a saw
-// tooth; only the timeout is looked at in between. Pure: no I/O, no clock (`now` is in the sample).
+// The live policy: when to switch over. While iterations help it only waits. When they no longer
+// do, it lets the guest go at a local minimum of what remains, if that fits under the ceiling (or
+// the ceiling may be exceeded), else it steps the downtime limit up, and gives up or forces in
+// time. Judged at iteration boundaries, because between them what remains is a saw tooth; only the
+// timeout is looked at in between. Pure: no I/O, no clock (`now` is in the sample).
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <variant>
 
 #include "orchestrator/options.h"
+#include "orchestrator/plan.h"
 #include "orchestrator/types.h"
 
 namespace vmigrate {
@@ -35,8 +39,10 @@ using Decision = std::variant<KeepGoing, SetDowntimeLimit, ForceSwitchover, Star
 
 class LivePolicy {
   public:
-    /// `bandwidth_expected` is used until the stream has shown its own; 0 = unknown.
-    LivePolicy(const Options& options, BytesPerSecond bandwidth_expected);
+    /// `bandwidth_expected` is used until the stream has shown its own; 0 = unknown. A guest that
+    /// can be throttled by `means` is, before the ceiling is exceeded.
+    LivePolicy(const Options& options, BytesPerSecond bandwidth_expected,
+               ThrottleMeans means = ThrottleMeans::none);
 
     /// At the start of an iteration: `sample` shows what remains right after the bitmap was read.
     Decision at_iteration(const Sample& sample);
@@ -46,20 +52,31 @@ class LivePolicy {
     /// The guest is being throttled: the sooner it is over the better, so all is used that the
     /// ceiling allows.
     Decision when_throttled();
-    /// What timeout-action says; only once.
-    Decision last_resort(const Sample& sample, const std::string& why);
+    /// Nothing is left that would make it converge: what ceiling-action says, else timeout-action;
+    /// only once.
+    Decision when_exhausted(const Sample& sample, const std::string& why);
 
     milliseconds limit() const { return limit_; }
+    /// What the ceiling leaves for sending. `limit` is above it only when the ceiling is exceeded.
     milliseconds longest_pause() const { return most_; }
 
   private:
-    milliseconds predicted_pause(const Sample& sample) const;
+    milliseconds predicted_pause(Bytes remaining) const;
+    void remember(Bytes remaining);
+    Bytes least() const;
+    bool level() const;
+    bool stalled(const std::optional<Sample>& previous, const Sample& now) const;
+    Decision after_stall(const Sample& sample);
+    Decision last_resort(const Sample& sample, const std::string& why);
+    Decision force(const Sample& sample, const std::string& why);
 
     Options options_;
     milliseconds most_;
     milliseconds limit_;
     BytesPerSecond bandwidth_;
+    ThrottleMeans means_;
     std::optional<Sample> boundary_;  ///< the last one
+    std::deque<Bytes> recent_;        ///< what remained at the last boundaries, oldest first
     bool resorted_ = false;           ///< the last resort is taken once
 };
 

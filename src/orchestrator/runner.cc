@@ -28,7 +28,7 @@ class Run {
     Run(const Plan& plan, const Edges& edges, std::int64_t id)
         : plan_(plan),
           edges_(edges),
-          policy_(plan.request.options, plan.prediction.bandwidth),
+          policy_(plan.request.options, plan.prediction.bandwidth, plan.call.throttle),
           throttle_(plan.request.options, plan.call.throttle, policy_.longest_pause()),
           slice_(plan.request.options.ram_save_max_wait),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
@@ -303,7 +303,7 @@ class Run {
                 set_throttle(decision.percent);
                 break;
             case ThrottleDecision::Kind::exhausted:
-                act(policy_.last_resort(sample, decision.reason));
+                act(policy_.when_exhausted(sample, decision.reason));
                 break;
         }
     }

@@ -31,6 +31,9 @@ refused 2 "--set: downtime-limit: " start web1 --set downtime-limit=300
 refused 2 "write KEY=VALUE" start web1 --set downtime-limit
 refused 2 "throttle-hold must be at least 100ms" start web1 --set throttle-hold=0s
 refused 2 "--set: throttle-stall: " start web1 --set throttle-stall=101
+refused 2 "which ceiling-action keep forbids" plan web1 --timeout-suspend --set ceiling-action=keep
+refused 2 "two answers" start web1 --postcopy --timeout-postcopy --set ceiling-action=exceed
+refused 2 "--set: ceiling-action: " start web1 --set ceiling-action=raise
 refused 2 "leaves nothing" start web1 --set blackout-ceiling=40ms
 refused 2 "no direct migration" start web1 --direct
 refused 2 "excludes" start web1 --p2p --managed

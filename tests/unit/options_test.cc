@@ -85,6 +85,11 @@ TEST_CASE("contradictions are named") {
     CHECK(refused({{"blackout-ceiling", "40ms"}}));
     CHECK(refused({{"downtime-limit", "0ms"}}));
     CHECK(refused({{"timeout-action", "postcopy"}}));
+    CHECK(refused({{"timeout-action", "force"}, {"ceiling-action", "keep"}}));
+    CHECK(!refused({{"timeout-action", "force"}}));
+    CHECK(!refused({{"timeout-action", "force"}, {"ceiling-action", "exceed"}}));
+    CHECK(refused(
+        {{"timeout-action", "postcopy"}, {"postcopy", "yes"}, {"ceiling-action", "exceed"}}));
     CHECK(!refused({{"timeout-action", "postcopy"}, {"postcopy", "yes"}}));
     CHECK(refused({{"transport", "tunnelled"}, {"storage", "copy"}}));
     CHECK(refused({{"transport", "tunnelled"}, {"tls", "yes"}}));

@@ -90,3 +90,54 @@ TEST_CASE("the last resort is what the options say, and is taken once") {
     CHECK(std::get<ForceSwitchover>(forced).predicted >= seconds(10));
     CHECK(std::get<ForceSwitchover>(forced).limit >= std::get<ForceSwitchover>(forced).predicted);
 }
+
+TEST_CASE("a guest that goes up and down is let go at its least") {
+    LivePolicy policy({}, {});
+    (void)policy.at_iteration(at(0, gibibytes(1)));
+    (void)policy.at_iteration(at(1, mebibytes(80)));
+    CHECK(std::holds_alternative<KeepGoing>(policy.at_iteration(at(2, mebibytes(40)))));
+    // 80 MiB would fit, too; 40 MiB come again
+    const auto decision = policy.at_iteration(at(3, mebibytes(78)));
+    REQUIRE(std::holds_alternative<SetDowntimeLimit>(decision));
+    CHECK(std::get<SetDowntimeLimit>(decision).limit == milliseconds(480));
+    CHECK(std::get<SetDowntimeLimit>(decision).reason.find("at the least of the last ones") !=
+          std::string::npos);
+}
+
+TEST_CASE("a least that does not come again is forgotten") {
+    LivePolicy policy({}, {});
+    (void)policy.at_iteration(at(1, mebibytes(40)));
+    for (std::uint32_t i = 2; i < 6; ++i) {
+        (void)policy.at_iteration(at(i, mebibytes(78)));
+    }
+    CHECK(policy.limit() >= milliseconds(936));
+}
+
+TEST_CASE(
+    "the ceiling is exceeded only when asked, at the least, and when nothing falls any more") {
+    Options options;
+    LivePolicy keeps(options, {});
+    options.ceiling_action = CeilingAction::exceed;
+    LivePolicy exceeds(options, {});
+    LivePolicy throttles(options, {}, ThrottleMeans::value);
+    const unsigned course[] = {400, 300, 290, 280, 400, 270, 400};
+    std::uint32_t iteration = 1;
+    std::optional<ForceSwitchover> forced;
+    for (const auto left : course) {
+        const auto sample = at(iteration++, mebibytes(left));
+        (void)keeps.at_iteration(sample);
+        (void)throttles.at_iteration(sample);
+        const auto decision = exceeds.at_iteration(sample);
+        if (const auto* force = std::get_if<ForceSwitchover>(&decision)) {
+            CHECK(iteration - 1 == 5);  // before, the least of four was still getting less
+            forced = *force;
+        }
+    }
+    REQUIRE(forced);
+    CHECK(forced->predicted == milliseconds(2850));
+    CHECK(forced->limit == milliseconds(3360));
+    CHECK(keeps.limit() <= milliseconds(950));
+    CHECK(throttles.limit() <= milliseconds(950));
+    CHECK(std::holds_alternative<ForceSwitchover>(
+        throttles.when_exhausted(at(iteration, mebibytes(400)), "99 % did not help")));
+}
