@@ -43,7 +43,8 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
-    bool abort_wanted = false;  ///< as `vmigrate abort` asks for it
+    bool abort_wanted = false;   ///< as `vmigrate abort` asks for it
+    std::vector<Setting> tunes;  ///< as `vmigrate tune` asks for them
 
     void say(const std::string& text) {
         transcript.push_back(fmt::format("{:>6} {}", clock.elapsed().count(), text));
@@ -240,6 +241,14 @@ class FakeJournal final : public Journal {
         return world_.act(fmt::format("finish {}", name_of(record.outcome)), ErrorKind::storage);
     }
     bool abort_requested() override { return world_.abort_wanted; }
+    std::vector<TuneRequest> tune_requests() override {
+        return world_.tunes.empty()
+                   ? std::vector<TuneRequest>{}
+                   : std::vector<TuneRequest>{{1, std::exchange(world_.tunes, {})}};
+    }
+    Result<void> answer(const TuneRequest&, const TuneAnswer& answer) override {
+        return world_.act(fmt::format("answer: {}", name_of(answer.fate)), ErrorKind::storage);
+    }
 
     std::vector<unsigned> percents;
     std::optional<Record> finished;

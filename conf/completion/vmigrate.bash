@@ -28,6 +28,12 @@ _vmigrate_keys() {
         sample-interval
 }
 
+# What can be changed while a guest moves.
+_vmigrate_tunable() {
+    printf '%s=\n' bandwidth downtime-limit blackout-ceiling timeout timeout-action auto-converge \
+        throttle-stall throttle-direct-within throttle-hold
+}
+
 _vmigrate() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
     local common="--help --config --json"
@@ -38,11 +44,12 @@ _vmigrate() {
         --unsafe --abort-on-error --persistent --transient --undefinesource --keep-source --suspend
         --offline --emulator --dname --xml --persistent-xml
         --compression --lz4-acceleration --bypass-compression --ram-save-max-wait
-        --ram-delay-save-percent --mig-block-size --verify-ram"
+        --ram-delay-save-percent --mig-block-size --verify-ram --observe-only"
     local -A options=(
         [plan]="$move"
         [start]="$move --detach"
         [status]="--watch"
+        [tune]=""
         [abort]=""
         [recover]="--all --abort --elsewhere"
         [history]="--outcome --limit --accuracy"
@@ -95,6 +102,9 @@ _vmigrate() {
         mapfile -t COMPREPLY < <(compgen -W "$common ${options[$command]}" -- "$word")
     elif [[ $command == hosts ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_names hosts)" -- "$word")
+    elif [[ $command == tune && $previous != tune ]]; then
+        compopt -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_tunable)" -- "$word")
     fi
 }
 

@@ -13,10 +13,11 @@
 namespace vmigrate::cli {
 namespace {
 
-constexpr std::array<Command, 10> kCommands = {{
+constexpr std::array<Command, 11> kCommands = {{
     {"plan", "Say whether and how a guest would move", run_plan},
     {"start", "Move a guest", run_start},
     {"status", "Show or follow migrations that have not ended", run_status},
+    {"tune", "Change a migration while it runs", run_tune},
     {"abort", "End a migration before its switchover", run_abort},
     {"recover", "Bring a migration to its end whose process died", run_recover},
     {"history", "List migrations", run_history},

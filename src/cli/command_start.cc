@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "handover/none.h"
 #include "libvirt/migration.h"
+#include "orchestrator/observe.h"
 #include "orchestrator/runner.h"
 
 namespace vmigrate::cli {
@@ -93,7 +94,9 @@ int migrate(const Config& config, const Request& request, bool json,
                               : terminal_status;
     const auto journal = (*store)->journal();
     interrupts.abort_through(&events);
-    const auto record = run(plan, {**hypervisor, **network, *journal, status, events, clock});
+    ObservedHypervisor observed(**hypervisor, plan.call.downtime_limit);
+    Hypervisor& acting = request.observe_only ? static_cast<Hypervisor&>(observed) : **hypervisor;
+    const auto record = run(plan, {acting, **network, *journal, status, events, clock});
     line.end();
     if (!record) {
         return complain(record.error());

@@ -80,6 +80,8 @@ void RequestOptions::add_policy(CLI::App& app) {
     app.add_option("--set", sets_, "Set one key of the policy, as in vmigrate.toml(5); repeatable")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
+    app.add_flag("--observe-only", plain_.observe_only,
+                 "The live policies say what they would do, and set nothing");
     add_key_flag(app, "--no-measure", "measure", "no",
                  "Do not measure the guest's memory first (saves 1 s)");
     add_key_option(app, "--bandwidth", "bandwidth", "MiB/s", "RATE",

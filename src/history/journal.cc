@@ -9,6 +9,7 @@
 #include "history/lease.h"
 #include "history/rows.h"
 #include "history/sql.h"
+#include "history/tunes.h"
 #include "orchestrator/json.h"
 
 namespace vmigrate::history {
@@ -252,6 +253,29 @@ bool SqliteJournal::abort_requested() {
         return statement.executeStep() && Row(statement).take<bool>();
     });
     return requested.value_or(false);
+}
+
+std::vector<TuneRequest> SqliteJournal::tune_requests() {
+    using Requests = std::vector<TuneRequest>;
+    if (!under_way()) {
+        return {};
+    }
+    const auto found = database_.read<Requests>(
+        Requests{}, [&](SQLite::Database& db) -> Result<Requests> { return open_tunes(db, id_); });
+    return found.value_or(Requests{});
+}
+
+Result<void> SqliteJournal::answer(const TuneRequest& request, const TuneAnswer& answer) {
+    if (auto ready = under_way(); !ready) {
+        return ready;
+    }
+    return database_.write<void>(Write::soon, [&](SQLite::Database& db) -> Result<void> {
+        execute(db,
+                "UPDATE tunes SET fate = ?, reason = ?, answered_unix_us = ? "
+                "WHERE migration_id = ? AND sequence = ?",
+                answer.fate, answer.reason, clock_.wall(), id_, request.sequence);
+        return {};
+    });
 }
 
 Result<void> SqliteJournal::under_way() const {

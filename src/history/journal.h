@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The Journal on the history database: from begin() or an adopted migration to finish(), in this
-// order: `begin (intend | done | phase | sample | note)* finish`; anything else is an error
-// (internal). Borrows database and clock. Thread rule: the one of its Store.
+// order: `begin (intend | done | phase | sample | note | answer)* finish`; anything else is an
+// error (internal). Borrows database and clock. Thread rule: the one of its Store.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,8 @@ class SqliteJournal final : public Journal {
     Result<void> note(std::string_view text) override;
     Result<void> finish(const Record& record) override;
     bool abort_requested() override;
+    std::vector<TuneRequest> tune_requests() override;
+    Result<void> answer(const TuneRequest& request, const TuneAnswer& answer) override;
 
   private:
     Result<void> under_way() const;

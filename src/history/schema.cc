@@ -109,7 +109,20 @@ CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst};
+constexpr std::string_view kTunes = R"sql(
+CREATE TABLE tunes (
+    migration_id INTEGER NOT NULL REFERENCES migrations,
+    sequence INTEGER NOT NULL,
+    asked_unix_us INTEGER NOT NULL,
+    settings TEXT NOT NULL,                 -- JSON list of "KEY=VALUE"
+    answered_unix_us INTEGER,               -- NULL: not looked at yet
+    fate TEXT,                              -- applied, refused or failed
+    reason TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (migration_id, sequence)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kTunes};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

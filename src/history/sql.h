@@ -37,7 +37,7 @@ inline std::optional<JobState> job_state_named(std::string_view name) {
 
 template <class E>
 concept NamedEnum = std::same_as<E, Phase> || std::same_as<E, Outcome> || std::same_as<E, Step> ||
-    std::same_as<E, JobState>;
+    std::same_as<E, JobState> || std::same_as<E, TuneFate>;
 
 template <class T>
 concept Duration = std::same_as<T, milliseconds> || std::same_as<T, microseconds>;
@@ -148,6 +148,8 @@ class Row {
             value = outcome_named(name);
         } else if constexpr (std::same_as<E, Step>) {
             value = step_named(name);
+        } else if constexpr (std::same_as<E, TuneFate>) {
+            value = tune_fate_named(name);
         } else {
             value = job_state_named(name);
         }

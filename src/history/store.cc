@@ -7,12 +7,31 @@
 #include "history/journal.h"
 #include "history/rows.h"
 #include "history/sql.h"
+#include "history/tunes.h"
 
 namespace vmigrate::history {
 namespace {
 
 tl::unexpected<Error> unknown_id(std::int64_t id) {
     return fail(ErrorKind::not_found, fmt::format("no migration {} in the history", id));
+}
+
+/// Whether a process is there that takes requests to migration `id`.
+Result<void> is_heard(const SQLite::Database& database, std::int64_t id) {
+    const auto found = entry(database, id);
+    if (!found) {
+        return unknown_id(id);
+    }
+    if (found->outcome) {
+        return fail(ErrorKind::usage,
+                    fmt::format("migration {} has ended ({})", id, name_of(*found->outcome)));
+    }
+    if (!found->holder_alive) {
+        return fail(
+            ErrorKind::usage,
+            fmt::format("the process of migration {0} is dead: run 'vmigrate recover {0}'", id));
+    }
+    return {};
 }
 
 }  // namespace
@@ -90,22 +109,29 @@ Result<PairHistory> Store::pair_history(const std::string& source, const std::st
 
 Result<void> Store::request_abort(std::int64_t id) {
     return impl_->database.write<void>(Write::durable, [&](SQLite::Database& db) -> Result<void> {
-        const auto found = entry(db, id);
-        if (!found) {
-            return unknown_id(id);
-        }
-        if (found->outcome) {
-            return fail(ErrorKind::usage,
-                        fmt::format("migration {} has ended ({})", id, name_of(*found->outcome)));
-        }
-        if (!found->holder_alive) {
-            return fail(ErrorKind::usage,
-                        fmt::format("the process of migration {0} is dead: run 'vmigrate "
-                                    "recover {0}'",
-                                    id));
+        if (auto heard = is_heard(db, id); !heard) {
+            return heard;
         }
         execute(db, "UPDATE migrations SET abort_requested = 1 WHERE id = ?", id);
         return {};
+    });
+}
+
+Result<std::int64_t> Store::request_tune(std::int64_t id, const std::vector<Setting>& settings) {
+    using Sequence = std::int64_t;
+    return impl_->database.write<Sequence>(
+        Write::durable, [&](SQLite::Database& db) -> Result<Sequence> {
+            if (auto heard = is_heard(db, id); !heard) {
+                return fail(heard.error());
+            }
+            return add_tune(db, id, settings, impl_->clock.wall());
+        });
+}
+
+Result<std::optional<TuneAnswer>> Store::tune_answer(std::int64_t id, std::int64_t sequence) {
+    using Answer = std::optional<TuneAnswer>;
+    return impl_->database.read<Answer>(Answer{}, [&](SQLite::Database& db) -> Result<Answer> {
+        return answer_of_tune(db, id, sequence);
     });
 }
 

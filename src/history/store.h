@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/plan.h"
+#include "orchestrator/tune.h"
 #include "orchestrator/types.h"
 
 namespace vmigrate::history {
@@ -122,6 +123,11 @@ class Store {
     Result<PairHistory> pair_history(const std::string& source, const std::string& destination);
     /// Errors: not_found; usage: it has ended, or its process is dead and `recover` is the way.
     Result<void> request_abort(std::int64_t id);
+    /// Leaves a request for the process that runs the migration; returns its sequence. Errors: as
+    /// request_abort.
+    Result<std::int64_t> request_tune(std::int64_t id, const std::vector<Setting>& settings);
+    /// What became of it; nothing as long as that process has not looked at it.
+    Result<std::optional<TuneAnswer>> tune_answer(std::int64_t id, std::int64_t sequence);
 
     /// A journal for a new migration. Borrows the store.
     std::unique_ptr<Journal> journal();

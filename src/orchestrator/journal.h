@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "orchestrator/plan.h"
+#include "orchestrator/tune.h"
 #include "orchestrator/types.h"
 
 namespace vmigrate {
@@ -48,6 +50,10 @@ class Journal {
     virtual Result<void> finish(const Record& record) = 0;
     /// Somebody asked for an abort through the database (`vmigrate abort`).
     virtual bool abort_requested() = 0;
+    /// What `vmigrate tune` asked for and has no answer yet, oldest first; nothing when it cannot
+    /// be read.
+    virtual std::vector<TuneRequest> tune_requests() = 0;
+    virtual Result<void> answer(const TuneRequest& request, const TuneAnswer& answer) = 0;
 };
 
 }  // namespace vmigrate

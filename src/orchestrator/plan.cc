@@ -228,6 +228,9 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     plan.notes.push_back(persistence_note(plan));
     plan.notes.push_back(storage_note(plan));
     choose_throttle(plan);
+    if (request.observe_only) {
+        plan.notes.emplace_back("observe-only: the live policies decide, and set nothing");
+    }
     if (!plan.prediction.converges &&
         (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force ||
          request.options.ceiling_action == CeilingAction::exceed)) {

@@ -34,6 +34,7 @@ struct Request {
     bool suspend = false;  ///< leave the guest paused on the destination
     bool offline = false;  ///< move the definition of a guest that is shut off
     bool abort_on_error = false;
+    bool observe_only = false;  ///< the live policies decide but set nothing
 };
 
 struct Check {

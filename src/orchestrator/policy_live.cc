@@ -99,7 +99,7 @@ Decision LivePolicy::after_stall(const Sample& sample) {
     if (wanted > most_ && wanted > limit_ && means_ == ThrottleMeans::none &&
         options_.ceiling_action == CeilingAction::exceed && level()) {
         limit_ = wanted;
-        return ForceSwitchover{limit_, pause + options_.switchover_reserve, why};
+        return ForceSwitchover{false, limit_, pause + options_.switchover_reserve, why};
     }
     if (limit_ >= most_) {
         return KeepGoing{};
@@ -116,6 +116,20 @@ Decision LivePolicy::at_tick(const Sample& sample, milliseconds in_precopy) {
     }
     return last_resort(sample,
                        fmt::format("the timeout of {} is over", format_time(options_.timeout)));
+}
+
+void LivePolicy::change(const Options& options, ThrottleMeans means) {
+    const bool other_ceiling = options.blackout_ceiling != options_.blackout_ceiling;
+    const bool other_limit = options.downtime_limit != options_.downtime_limit;
+    options_ = options;
+    means_ = means;
+    most_ = options.blackout_ceiling - options.switchover_reserve;
+    if (other_limit) {
+        limit_ = std::min(options.downtime_limit, most_);
+    } else if (other_ceiling) {
+        limit_ = std::min(limit_, most_);
+    }
+    resorted_ = false;
 }
 
 Decision LivePolicy::when_throttled() {
@@ -138,7 +152,7 @@ Decision LivePolicy::force(const Sample& sample, const std::string& why) {
     // What is dirtied until QEMU looks again comes on top: twice is no waste, the pause lasts as
     // long as it lasts.
     limit_ = std::max(limit_, with_margin(pause > kLongestLimit / 2 ? kLongestLimit : pause * 2));
-    return ForceSwitchover{limit_, pause + options_.switchover_reserve, why};
+    return ForceSwitchover{true, limit_, pause + options_.switchover_reserve, why};
 }
 
 Decision LivePolicy::last_resort(const Sample& sample, const std::string& why) {

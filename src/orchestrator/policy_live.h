@@ -25,6 +25,7 @@ struct SetDowntimeLimit {
 };
 /// Switch over whatever it costs: the ceiling does not hold any more, and it is said.
 struct ForceSwitchover {
+    bool last_resort = false;  ///< else it may just as well go on
     milliseconds limit{};
     milliseconds predicted{};
     std::string reason;
@@ -48,6 +49,10 @@ class LivePolicy {
     Decision at_iteration(const Sample& sample);
     /// Between iterations. `in_precopy` is the time since memory began to flow.
     Decision at_tick(const Sample& sample, milliseconds in_precopy);
+
+    /// From now on other options: the limit stays as it is as far as these allow, a last resort
+    /// that was taken may be taken again.
+    void change(const Options& options, ThrottleMeans means);
 
     /// The guest is being throttled: the sooner it is over the better, so all is used that the
     /// ceiling allows.

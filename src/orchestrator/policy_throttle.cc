@@ -26,6 +26,22 @@ ThrottlePolicy::ThrottlePolicy(const Options& options, ThrottleMeans means,
                                milliseconds longest_pause)
     : options_(options), means_(means), longest_pause_(longest_pause) {}
 
+void ThrottlePolicy::change(const Options& options, ThrottleMeans means,
+                            milliseconds longest_pause) {
+    options_ = options;
+    means_ = means;
+    longest_pause_ = longest_pause;
+    if (means == ThrottleMeans::none) {
+        not_taken();
+    }
+}
+
+void ThrottlePolicy::not_taken() {
+    percent_ = 0;
+    stage_ = Stage::watching;
+    in_force_.reset();
+}
+
 bool ThrottlePolicy::stalled(const Sample& sample) const {
     // The full copy says nothing about convergence: only later iterations are compared.
     return boundary_ && boundary_->iteration > 0 && sample.iteration > boundary_->iteration &&

@@ -39,6 +39,11 @@ class ThrottlePolicy {
     /// Between iterations.
     ThrottleDecision at_tick(const Sample& sample);
 
+    /// From now on other options; with `means` none the guest is let go.
+    void change(const Options& options, ThrottleMeans means, milliseconds longest_pause);
+    /// QEMU did not take what was decided: the guest runs as before, and has to be told anew.
+    void not_taken();
+
     unsigned percent() const { return percent_; }
     bool exhausted() const { return stage_ == Stage::exhausted; }
 

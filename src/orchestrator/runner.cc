@@ -28,6 +28,8 @@ class Run {
     Run(const Plan& plan, const Edges& edges, std::int64_t id)
         : plan_(plan),
           edges_(edges),
+          options_(plan.request.options),
+          throttle_means_(plan.call.throttle),
           policy_(plan.request.options, plan.prediction.bandwidth, plan.call.throttle),
           throttle_(plan.request.options, plan.call.throttle, policy_.longest_pause()),
           slice_(plan.request.options.ram_save_max_wait),
@@ -102,7 +104,7 @@ class Run {
     }
 
     milliseconds interval() const {
-        const auto asked = plan_.request.options.sample_interval;
+        const auto asked = options_.sample_interval;
         return throttle_.percent() > 0 ? std::min(asked, kThrottledInterval) : asked;
     }
 
@@ -121,6 +123,9 @@ class Run {
     void look() {
         if (edges_.journal.abort_requested()) {
             abort_for("aborted by 'vmigrate abort'", false);
+        }
+        for (const auto& request : edges_.journal.tune_requests()) {
+            tune(request);
         }
         if (pending_abort_) {
             const auto again = *std::exchange(pending_abort_, std::nullopt);
@@ -214,7 +219,10 @@ class Run {
         if (const auto set = edges_.hypervisor.set_downtime_limit(policy_.limit()); !set) {
             notice("downtime limit not set: " + set.error().message);
         }
-        if (plan_.call.throttle == ThrottleMeans::auto_converge) {
+        if (options_.bandwidth != plan_.request.options.bandwidth) {  // libvirt has set its own
+            problem_if(edges_.hypervisor.set_bandwidth(options_.bandwidth), "bandwidth not set");
+        }
+        if (throttle_means_ == ThrottleMeans::auto_converge) {
             set_throttle(0);  // QEMU would go on by itself
         }
     }
@@ -282,7 +290,10 @@ class Run {
                        [&](const ForceSwitchover& force) {
                            notice(fmt::format("forced switchover: {}; predicted blackout {}",
                                               force.reason, format_time(force.predicted)));
-                           raise_limit(force.limit, force.reason);
+                           if (!raise_limit(force.limit, force.reason) && force.last_resort) {
+                               abort_for("the switchover could not be forced: " + force.reason,
+                                         false);
+                           }
                        },
                        [&](const StartPostcopy& postcopy) { start_postcopy(postcopy.reason); },
                        [&](const GiveUp& up) { abort_for(up.reason, false); },
@@ -296,8 +307,11 @@ class Run {
                 break;
             case ThrottleDecision::Kind::set:
                 notice(fmt::format("throttle {} %: {}", decision.percent, decision.reason));
-                set_throttle(decision.percent);
-                act(policy_.when_throttled());
+                if (set_throttle(decision.percent)) {
+                    act(policy_.when_throttled());
+                } else {
+                    throttle_.not_taken();
+                }
                 break;
             case ThrottleDecision::Kind::renew:
                 set_throttle(decision.percent);
@@ -312,19 +326,79 @@ class Run {
         const auto set = edges_.hypervisor.set_memory_turn(turn);
         notice(set ? fmt::format("memory is sent for {} at a time while disks are copied",
                                  format_time(turn))
-                   : fmt::format("the turn of memory is not set: {}", set.error().message));
+                   : fmt::format("the turn of memory, {}, is not set: {}", format_time(turn),
+                                 set.error().message));
     }
 
-    void set_throttle(unsigned percent) {
-        if (const auto set = edges_.hypervisor.set_throttle(plan_.call.throttle, percent); !set) {
+    bool set_throttle(unsigned percent) {
+        const auto set = edges_.hypervisor.set_throttle(throttle_means_, percent);
+        if (!set) {
             notice(fmt::format("throttle not set: {}", set.error().message));
         }
+        return set.has_value();
     }
 
-    void raise_limit(milliseconds limit, const std::string& reason) {
+    bool raise_limit(milliseconds limit, const std::string& reason) {
         const auto set = edges_.hypervisor.set_downtime_limit(limit);
         notice(set ? fmt::format("downtime limit {}: {}", format_time(limit), reason)
-                   : fmt::format("downtime limit not set: {}", set.error().message));
+                   : fmt::format("downtime limit {} not set: {} ({})", format_time(limit),
+                                 set.error().message, reason));
+        return set.has_value();
+    }
+
+    void tune(const TuneRequest& request) {
+        const auto answer = tune_to(request.settings);
+        const auto asked = text_of(request.settings);
+        notice(answer.fate == TuneFate::applied
+                   ? fmt::format("tuned: {}", asked)
+                   : fmt::format("{}, {}: {}", asked, name_of(answer.fate), answer.reason));
+        remember(edges_.journal.answer(request, answer));
+    }
+
+    TuneAnswer tune_to(const std::vector<Setting>& settings) {
+        if (!has_process()) {
+            return {TuneFate::refused, "the guest is shut off: there is nothing to change"};
+        }
+        if (phase_ >= Phase::handover || postcopy_ || !abort_reason_.empty()) {
+            return {
+                TuneFate::refused,
+                fmt::format("too late: the guest {} {}",
+                            abort_reason_.empty() ? "is leaving" : "stays on", plan_.source.name)};
+        }
+        auto changed = tuned(options_, settings);
+        if (!changed) {
+            return {TuneFate::refused, changed.error().message};
+        }
+        const auto before = std::exchange(options_, std::move(*changed));
+        return put_in_force(before);
+    }
+
+    TuneAnswer put_in_force(const Options& before) {
+        TuneAnswer answer;
+        const auto fails = [&](const Result<void>& done, std::string_view what) {
+            if (!done) {
+                answer.fate = TuneFate::failed;
+                answer.reason += fmt::format("{}{} not set: {}", answer.reason.empty() ? "" : "; ",
+                                             what, done.error().message);
+            }
+        };
+        if (options_.auto_converge != before.auto_converge) {
+            // what was QEMU's own affair is stopped by its own means
+            const auto means = throttle_means_ == ThrottleMeans::none ? ThrottleMeans::auto_converge
+                                                                      : throttle_means_;
+            fails(edges_.hypervisor.set_throttle(means, 0), "throttle");
+            throttle_means_ = ThrottleMeans::none;
+        }
+        const auto limit = policy_.limit();
+        policy_.change(options_, throttle_means_);
+        throttle_.change(options_, throttle_means_, policy_.longest_pause());
+        if (policy_.limit() != limit) {
+            fails(edges_.hypervisor.set_downtime_limit(policy_.limit()), "downtime limit");
+        }
+        if (options_.bandwidth != before.bandwidth) {
+            fails(edges_.hypervisor.set_bandwidth(options_.bandwidth), "bandwidth");
+        }
+        return answer;
     }
 
     void start_postcopy(const std::string& reason) {
@@ -340,8 +414,8 @@ class Run {
         SettleRules rules;
         rules.before = plan_.guest.state;
         rules.paused_on_purpose = plan_.request.suspend;
-        if (plan_.request.options.timeout.count() > 0) {
-            rules.running = plan_.request.options.timeout;
+        if (options_.timeout.count() > 0) {
+            rules.running = options_.timeout;
         }
         const auto verdict =
             settle(rules, edges_, [this](const Event& event) { late_event(event); });
@@ -399,7 +473,7 @@ class Run {
             }
         }
         record_.measures = book_.result(true);
-        const auto ceiling = plan_.request.options.blackout_ceiling;
+        const auto ceiling = options_.blackout_ceiling;
         const auto& blackout = record_.measures.blackout;
         if (blackout && *blackout > ceiling) {
             record_.problems.push_back(
@@ -435,6 +509,8 @@ class Run {
 
     const Plan& plan_;
     const Edges& edges_;
+    Options options_;  ///< of the plan, until they are tuned
+    ThrottleMeans throttle_means_;
     Record record_;
     Leftovers leftovers_;
     LivePolicy policy_;

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "fakes.h"
+#include "orchestrator/observe.h"
 #include "orchestrator/qemu_choice.h"
 #include "source_dir.h"
 
@@ -54,6 +55,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                                             : std::nullopt;
             } else if (key == "abort") {
                 world.abort_wanted = value == "yes";
+            } else if (key == "tune") {
+                world.tunes.push_back(parse_setting(value).value());
             } else if (key == "total") {
                 world.sample.memory_total = parse_bytes(value).value();
             } else if (key == "remaining") {
@@ -125,7 +128,7 @@ struct Script {
 
 /// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
-/// value" or "throttle auto-converge".
+/// value" or "throttle auto-converge", "observe-only".
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -160,6 +163,8 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             for (std::size_t i = 1; i < words.size(); ++i) {
                 qemu.parameters[words[i]] = "0";
             }
+        } else if (words[0] == "observe-only") {
+            script.plan.request.observe_only = true;
         } else if (words[0] == "throttle") {
             script.plan.call.throttle =
                 words[1] == "value" ? ThrottleMeans::value : ThrottleMeans::auto_converge;
@@ -182,8 +187,18 @@ Script load(const std::filesystem::path& path, Stage& stage) {
     return script;
 }
 
+Result<Record> run_script(const Script& script, Stage& stage) {
+    const auto& plan = script.plan;
+    if (!plan.request.observe_only) {
+        return run(plan, stage.edges);
+    }
+    ObservedHypervisor observed(stage.hypervisor, plan.call.downtime_limit);
+    const auto& real = stage.edges;
+    return run(plan, {observed, real.network, real.journal, real.status, real.events, real.clock});
+}
+
 std::string play(const Script& script, Stage& stage) {
-    const auto record = run(script.plan, stage.edges);
+    const auto record = run_script(script, stage);
     REQUIRE(record);
     std::string transcript;
     for (const auto& entry : stage.world.transcript) {
@@ -236,7 +251,7 @@ TEST_CASE("whatever call fails, nobody is harmed and nothing is left") {
             Stage stage;
             const auto script = load(path, stage);
             stage.world.failing_call = failing;
-            const auto record = run(script.plan, stage.edges);
+            const auto record = run_script(script, stage);
             CAPTURE(path.filename().string());
             CAPTURE(failing);
             CAPTURE(fmt::format("{}", fmt::join(stage.world.transcript, "\n")));

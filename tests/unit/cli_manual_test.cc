@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "cli/config.h"
+#include "orchestrator/tune.h"
 #include "source_dir.h"
 
 using namespace vmigrate;
@@ -106,9 +107,13 @@ TEST_CASE("vmigrate.toml(5) has every key and no other") {
     }
 }
 
-TEST_CASE("the completion has every key of a policy and no other") {
+namespace {
+
+/// The keys that a function of the completion prints.
+Names printed_by(const char* function) {
     const auto script = source("conf/completion/vmigrate.bash");
-    const auto begin = script.find("_vmigrate_keys()");
+    const auto begin = script.find(function);
+    REQUIRE(begin != std::string::npos);
     const auto end = script.find('}', begin);
     REQUIRE(end != std::string::npos);
     std::string words = script.substr(begin, end - begin);
@@ -116,5 +121,24 @@ TEST_CASE("the completion has every key of a policy and no other") {
     std::istringstream stream(words);
     Names names{std::istream_iterator<std::string>(stream), {}};
     names.erase("\\");
-    CHECK(names == policy_keys());
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("the completion has every key of a policy and no other") {
+    CHECK(printed_by("_vmigrate_keys()") == policy_keys());
+}
+
+TEST_CASE("what can be tuned is the same in program, completion and manual") {
+    Names keys;
+    const auto page = source("man/vmigrate.1");
+    const auto begin = page.find(".Ss vmigrate tune");
+    const auto section = page.substr(begin, page.find(".Ss vmigrate abort") - begin);
+    for (const auto key : tunable_keys()) {
+        keys.emplace(key);
+        CAPTURE(key);
+        CHECK(section.find(key) != std::string::npos);
+    }
+    CHECK(printed_by("_vmigrate_tunable()") == keys);
 }

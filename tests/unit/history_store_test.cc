@@ -266,6 +266,37 @@ TEST_CASE("an abort is asked for through the database, once there is something t
     CHECK(message_of(other->request_abort(id)) == "migration 1 has ended (moved)");
 }
 
+TEST_CASE("a change is asked for through the database, and answered") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto runner = opened(folder.file(), clock);
+    const auto other = opened(folder.file(), clock);
+    CHECK(other->request_tune(1, {{"timeout", "5m"}}).error().kind == ErrorKind::not_found);
+    const auto journal = runner->journal();
+    CHECK(journal->tune_requests().empty());
+    const auto id = journal->begin(plan_of("web", kUuid)).value();
+    const auto first = other->request_tune(id, {{"timeout", "5m"}, {"bandwidth", "a=b"}}).value();
+    const auto second = other->request_tune(id, {{"auto-converge", "off"}}).value();
+    CHECK(other->tune_answer(id, first).value() == std::nullopt);
+
+    const auto requests = journal->tune_requests();
+    REQUIRE(requests.size() == 2);
+    CHECK(requests[0].sequence == first);
+    REQUIRE(requests[0].settings.size() == 2);
+    CHECK(requests[0].settings[1].key == "bandwidth");
+    CHECK(requests[0].settings[1].value == "a=b");
+    REQUIRE(journal->answer(requests[0], {TuneFate::refused, "no rate"}).has_value());
+    const auto answer = other->tune_answer(id, first).value();
+    REQUIRE(answer);
+    CHECK(answer->fate == TuneFate::refused);
+    CHECK(answer->reason == "no rate");
+    REQUIRE(journal->tune_requests().size() == 1);
+    CHECK(journal->tune_requests()[0].sequence == second);
+
+    REQUIRE(journal->finish(moved(id)).has_value());
+    CHECK(message_of(other->request_tune(id, {})) == "migration 1 has ended (moved)");
+}
+
 TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
     const TemporaryFolder folder;
     const HandClock clock;

@@ -5,6 +5,7 @@
 // A file system or a file that does not do what we want: one sentence that names the file, says
 // what happened and what to do, and nothing lost.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -13,6 +14,7 @@
 #include <fstream>
 #include <thread>
 
+#include "history/schema.h"
 #include "unit/history_fixture.h"
 
 using namespace vmigrate;
@@ -159,15 +161,18 @@ TEST_CASE("files that are no history are left as they are") {
 TEST_CASE("a newer schema is refused and not touched") {
     const TemporaryFolder folder;
     const auto path = folder.file();
+    const auto known = schema_steps().size();
     REQUIRE(message_of_beginning(path) == "no error");
-    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 4");
+    SQLite::Database(path, SQLite::OPEN_READWRITE)
+        .exec(fmt::format("PRAGMA user_version = {}", known + 1));
     for (const auto access : {Access::read_only, Access::read_write}) {
         CHECK(message_of_opening(path, access) ==
-              about(path,
-                    "written by a newer vmigrate (schema 4, this one knows 1); use that vmigrate, "
-                    "or choose another path for the history"));
+              about(path, fmt::format("written by a newer vmigrate (schema {}, this one knows {}); "
+                                      "use that vmigrate, or choose another path for the history",
+                                      known + 1, known)));
     }
-    SQLite::Database(path, SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 1");
+    SQLite::Database(path, SQLite::OPEN_READWRITE)
+        .exec(fmt::format("PRAGMA user_version = {}", known));
     CHECK(count(path) == 1);
 }
 
