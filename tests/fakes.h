@@ -43,7 +43,8 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
-    bool abort_wanted = false;   ///< as `vmigrate abort` asks for it
+    bool abort_wanted = false;  ///< as `vmigrate abort` asks for it
+    std::optional<PostcopyState> postcopy = PostcopyState::none;
     std::vector<Setting> tunes;  ///< as `vmigrate tune` asks for them
 
     void say(const std::string& text) {
@@ -173,6 +174,10 @@ class FakeHypervisor final : public Hypervisor {
         return world_.act("memory turn " + format_time(turn));
     }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
+    Result<void> pause_postcopy() override { return world_.act("pause post-copy"); }
+    Result<void> resume_postcopy(const MigrationCall&) override {
+        return world_.act("resume post-copy");
+    }
     Result<void> abort() override {
         auto aborted = world_.act("abort");
         if (aborted) {
@@ -190,6 +195,7 @@ class FakeHypervisor final : public Hypervisor {
         return side == Side::source ? world_.source : world_.destination;
     }
     std::optional<bool> job_active() override { return world_.job; }
+    std::optional<PostcopyState> postcopy_state() override { return world_.postcopy; }
 
   private:
     World& world_;

@@ -28,6 +28,7 @@ Result<Unfinished> unfinished_from(const history::Story& story, const Json& plan
                                                                      : GuestState::running;
         unfinished.paused_on_purpose = plan.value("paused_on_purpose", false);
         const auto call = plan.value("call", Json::object());
+        unfinished.resumable = resumable_from_json(call);
         if (call.is_object()) {
             unfinished.remains.keeps_definition = !call.value("undefine_source", true);
             for (const auto& entry : call.value("volumes", Json::array())) {

@@ -133,6 +133,24 @@ Result<GuestState> state_of(virDomainPtr domain) {
     }
 }
 
+Result<PostcopyState> postcopy_state_of(virDomainPtr domain) {
+    int state = 0;
+    int reason = 0;
+    if (virDomainGetState(domain, &state, &reason, 0) < 0) {
+        return fail(last_error("state of the guest"));
+    }
+    const bool running = state == VIR_DOMAIN_RUNNING;
+    const bool paused = state == VIR_DOMAIN_PAUSED;
+    if ((running && reason == VIR_DOMAIN_RUNNING_POSTCOPY_FAILED) ||
+        (paused && reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED)) {
+        return PostcopyState::broken;
+    }
+    return (running && reason == VIR_DOMAIN_RUNNING_POSTCOPY) ||
+                   (paused && reason == VIR_DOMAIN_PAUSED_POSTCOPY)
+               ? PostcopyState::running
+               : PostcopyState::none;
+}
+
 GuestState state_by_uuid(virConnectPtr connection, const std::string& uuid) {
     const auto as_state = [](const Error& error) {
         return error.kind == ErrorKind::not_found ? GuestState::absent : GuestState::unreachable;

@@ -29,6 +29,9 @@ GuestState state_by_uuid(virConnectPtr connection, const std::string& uuid);
 /// True while a migration leaves this host. nullopt = cannot tell.
 std::optional<bool> migrates_away(virDomainPtr domain);
 
+/// What the daemon says of a post-copy of a guest that it has.
+Result<PostcopyState> postcopy_state_of(virDomainPtr domain);
+
 /// "migration out" and the like; nothing when the guest has no job.
 std::optional<std::string> job_of(virDomainPtr domain);
 

@@ -55,9 +55,12 @@ class Migration final : public Hypervisor {
     Result<void> set_throttle(ThrottleMeans means, unsigned percent) override;
     Result<void> set_memory_turn(milliseconds turn) override;
     Result<void> start_postcopy() override;
+    Result<void> pause_postcopy() override;
+    Result<void> resume_postcopy(const MigrationCall& call) override;
     Result<void> abort() override;
     GuestState guest_state(Side side) override;
     std::optional<bool> job_active() override;
+    std::optional<PostcopyState> postcopy_state() override;
 
   private:
     struct End {
@@ -79,12 +82,14 @@ class Migration final : public Hypervisor {
         -> std::invoke_result_t<Work&, virDomainPtr>;
     Result<void> subscribe(End& end);
     Result<void> set_parameters(const Json& parameters);
+    Result<void> begin_call(const MigrationCall& call);
 
     const GuestRef guest_;
     const std::shared_ptr<Translator> translator_;
     End source_;
     End destination_;
     std::unique_ptr<BlockingCall> call_;
+    bool postcopy_ = false;   ///< allowed
     bool in_stream_ = false;  ///< disks are copied in the stream of the memory
 };
 
@@ -238,15 +243,6 @@ Result<void> Migration::start(const MigrationCall& call) {
     if (call_) {
         return fail(ErrorKind::internal, "this migration was started already");
     }
-    const auto& there = destination_.session.access();
-    const Adaptation adaptation{call.emulator.value_or(there.emulator), there.path_map,
-                                there.graphics_listen};
-    const auto complete = ask_guest(source_, kCallPatience, [call, adaptation](virDomainPtr guest) {
-        return adapted(guest, call, adaptation);
-    });
-    if (!complete) {
-        return fail(complete.error());
-    }
     if (!call.offline) {
         if (auto set = set_downtime_limit(call.downtime_limit); !set) {
             return set;
@@ -267,13 +263,27 @@ Result<void> Migration::start(const MigrationCall& call) {
             return set;
         }
     }
+    postcopy_ = call.postcopy;
+    in_stream_ = call.storage == StorageMode::copy_in_stream;
+    return begin_call(call);
+}
+
+Result<void> Migration::begin_call(const MigrationCall& call) {
+    const auto& there = destination_.session.access();
+    const Adaptation adaptation{call.emulator.value_or(there.emulator), there.path_map,
+                                there.graphics_listen};
+    const auto complete = ask_guest(source_, kCallPatience, [call, adaptation](virDomainPtr guest) {
+        return adapted(guest, call, adaptation);
+    });
+    if (!complete) {
+        return fail(complete.error());
+    }
     auto begun =
         BlockingCall::begin(source_.session.access(), there, guest_.uuid, *complete, translator_);
     if (!begun) {
         return fail(std::move(begun.error()));
     }
     call_ = std::move(*begun);
-    in_stream_ = call.storage == StorageMode::copy_in_stream;
     return {};
 }
 
@@ -369,7 +379,12 @@ Result<void> Migration::set_downtime_limit(milliseconds limit) {
 }
 
 Result<void> Migration::set_bandwidth(BytesPerSecond limit) {
-    return set_parameters({{"max-bandwidth", limit.count}});
+    Json parameters;
+    parameters["max-bandwidth"] = limit.count;
+    if (postcopy_) {
+        parameters["max-postcopy-bandwidth"] = limit.count;
+    }
+    return set_parameters(parameters);
 }
 
 // QEMU's auto-converge adds the increment at one of its next iterations, up to the maximum, which
@@ -393,6 +408,35 @@ Result<void> Migration::start_postcopy() {
         }
         return {};
     });
+}
+
+// libvirt hears of it from QEMU. The destination cannot be told while libvirt receives a guest
+// there; it notices when the network is back.
+Result<void> pause_stream(virDomainPtr domain) {
+    const auto told = execute(domain, "query-migrate");
+    if (!told) {
+        return fail(told.error());
+    }
+    if (told->value("status", std::string()) != "postcopy-active") {
+        return {};
+    }
+    const auto paused = execute(domain, "migrate-pause");
+    return paused ? Result<void>{} : fail(paused.error());
+}
+
+Result<void> Migration::pause_postcopy() {
+    return ask_guest(source_, kStatePatience, pause_stream);
+}
+
+Result<void> Migration::resume_postcopy(const MigrationCall& call) {
+    if (call_ && !call_->returned_within(milliseconds(0))) {
+        return fail(ErrorKind::busy, "libvirt's call has not returned yet");
+    }
+    auto again = call;
+    again.resume_postcopy = true;
+    again.volumes.clear();  // they were copied before the guest left
+    postcopy_ = true;
+    return begin_call(again);
 }
 
 Result<void> Migration::abort() {
@@ -435,6 +479,18 @@ std::optional<bool> Migration::job_active() {
         return false;
     }
     return active.value_or(std::nullopt);
+}
+
+std::optional<PostcopyState> Migration::postcopy_state() {
+    const auto there = ask_guest(destination_, kStatePatience, postcopy_state_of);
+    if (!there) {
+        return std::nullopt;
+    }
+    if (*there != PostcopyState::running) {
+        return *there;
+    }
+    const auto here = ask_guest(source_, kStatePatience, postcopy_state_of);
+    return here && *here == PostcopyState::broken ? PostcopyState::broken : PostcopyState::running;
 }
 
 }  // namespace

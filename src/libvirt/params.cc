@@ -34,6 +34,7 @@ unsigned migration_flags(const MigrationCall& call) {
     set(call.transport == Transport::tunnelled, VIR_MIGRATE_TUNNELLED);
     set(call.tls, VIR_MIGRATE_TLS);
     set(call.postcopy, VIR_MIGRATE_POSTCOPY);
+    set(call.resume_postcopy, VIR_MIGRATE_POSTCOPY_RESUME);
     set(call.auto_converge, VIR_MIGRATE_AUTO_CONVERGE);
     set(call.compression != Compression::off, VIR_MIGRATE_COMPRESSED);
     set(call.parallel_connections > 0, VIR_MIGRATE_PARALLEL);
@@ -66,6 +67,9 @@ TypedParams migration_params(const MigrationCall& call, const HostAccess& destin
     add(VIR_MIGRATE_PARAM_GRAPHICS_URI, call.graphics_uri);
     if (call.bandwidth.count > 0) {
         params.add(VIR_MIGRATE_PARAM_BANDWIDTH, bandwidth_mib(call.bandwidth));
+        if (call.postcopy) {
+            params.add(VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, bandwidth_mib(call.bandwidth));
+        }
     }
     if (call.auto_converge) {
         params.add(VIR_MIGRATE_PARAM_AUTO_CONVERGE_INITIAL,

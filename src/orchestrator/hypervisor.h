@@ -4,7 +4,8 @@
 // once as a script for tests. Events do not come through here but through an EventSource.
 //
 // Order of calls: (save_originals make_volume* start (sample | set_* | abort)* end_call)
-// guest_state* (restore_originals remove_volume* remove_remains)?
+// guest_state* (pause_postcopy resume_postcopy end_call)* (restore_originals remove_volume*
+// remove_remains)?
 // Thread rule: one thread, that of the runner. REQUIRES: never from inside an event callback.
 // Errors: ErrorKind::hypervisor with libvirt's own text, ::unreachable when a daemon is gone.
 #pragma once
@@ -55,6 +56,11 @@ class Hypervisor {
     /// How long memory may be sent in one go while disks are copied in the stream.
     virtual Result<void> set_memory_turn(milliseconds turn) = 0;
     virtual Result<void> start_postcopy() = 0;
+    /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once
+    /// the destination has noticed, too. Idempotent.
+    virtual Result<void> pause_postcopy() = 0;
+    /// As `start`, for a post-copy that is paused. REQUIRES: no call is under way.
+    virtual Result<void> resume_postcopy(const MigrationCall& call) = 0;
     /// Asks libvirt to cancel. The end still arrives as CallReturned.
     virtual Result<void> abort() = 0;
 
@@ -63,6 +69,8 @@ class Hypervisor {
     virtual GuestState guest_state(Side side) = 0;
     /// True while the source's daemon runs a migration job of the guest. nullopt = cannot tell.
     virtual std::optional<bool> job_active() = 0;
+    /// nullopt = cannot tell.
+    virtual std::optional<PostcopyState> postcopy_state() = 0;
 };
 
 }  // namespace vmigrate

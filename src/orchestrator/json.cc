@@ -75,6 +75,9 @@ Json call_json(const MigrationCall& call) {
             {"remove_source_disks", call.remove_source_disks},
             {"unsafe", call.unsafe},
             {"postcopy", call.postcopy},
+            {"destination_name", or_null(call.destination_name, kSame)},
+            {"migrate_uri", or_null(call.migrate_uri, kSame)},
+            {"listen_address", or_null(call.listen_address, kSame)},
             {"auto_converge", call.auto_converge},
             {"throttle", name_of(call.throttle)},
             {"parallel_connections", call.parallel_connections},
@@ -233,6 +236,31 @@ Json to_json(const Plan& plan) {
             {"prediction", to_json(plan.prediction)},
             {"call", call_json(plan.call)},
             {"notes", plan.notes}};
+}
+
+std::optional<MigrationCall> resumable_from_json(const Json& json) {
+    if (!json.is_object() || !json.value("postcopy", false)) {
+        return std::nullopt;
+    }
+    const auto text = [&json](const char* name) {
+        const auto found = json.find(name);
+        return found != json.end() && found->is_string() ? std::optional(found->get<std::string>())
+                                                         : std::nullopt;
+    };
+    MigrationCall call;
+    call.postcopy = true;
+    call.peer_to_peer = json.value("peer_to_peer", true);
+    call.tls = json.value("tls", false);
+    call.paused = json.value("paused", false);
+    call.unsafe = json.value("unsafe", false);
+    call.persist_destination = json.value("persist_destination", true);
+    call.undefine_source = json.value("undefine_source", true);
+    call.bandwidth = {json.value("bandwidth_bytes_per_s", std::uint64_t{0})};
+    call.emulator = text("emulator");
+    call.destination_name = text("destination_name");
+    call.migrate_uri = text("migrate_uri");
+    call.listen_address = text("listen_address");
+    return call;
 }
 
 std::string line(const Json& json) {

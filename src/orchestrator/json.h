@@ -25,6 +25,8 @@ Json to_json(const Sample& sample);
 Json to_json(const VolumeMove& volume);
 Json to_json(const Plan& plan);
 Result<VolumeMove> volume_from_json(const std::string& text);
+/// What it takes of the call of a stored plan to resume its post-copy; nothing when it has none.
+std::optional<MigrationCall> resumable_from_json(const Json& call);
 
 /// One line, no newline; text that is not UTF-8 is replaced, never an exception.
 std::string line(const Json& json);

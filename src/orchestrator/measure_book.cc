@@ -72,7 +72,7 @@ Measures MeasureBook::result(bool moved) const {
     if (!moved) {
         return measures;
     }
-    measures.total = between(called_, resumed_ ? resumed_ : returned_);
+    measures.total = between(called_, resumed_ && !postcopy_ ? resumed_ : returned_);
     measures.blackout = blackout_.blackout();
     if (destination_cpu_) {
         measures.destination_cpu = std::chrono::duration_cast<milliseconds>(

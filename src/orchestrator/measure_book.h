@@ -17,6 +17,7 @@ class MeasureBook {
     void called(TimePoint at) { called_ = at; }
     void active(TimePoint at) { active_ = at; }
     void returned(TimePoint at) { returned_ = at; }
+    void postcopy() { postcopy_ = true; }
     void iteration(std::uint32_t number);
     void saw(const Event& event) { blackout_.saw(event.side, event.time); }
     void stopped(const EventTime& time);
@@ -46,6 +47,7 @@ class MeasureBook {
     milliseconds throttled_{};
     unsigned throttle_most_ = 0;
     std::uint32_t iterations_ = 0;
+    bool postcopy_ = false;  ///< the guest ran there before all its memory was there
 };
 
 }  // namespace vmigrate

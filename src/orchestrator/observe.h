@@ -40,8 +40,13 @@ class ObservedHypervisor final : public Hypervisor {
     std::optional<CpuUse> cpu_use(Side side) override { return real_.cpu_use(side); }
     Result<void> set_bandwidth(BytesPerSecond limit) override { return real_.set_bandwidth(limit); }
     Result<void> abort() override { return real_.abort(); }
+    Result<void> pause_postcopy() override { return real_.pause_postcopy(); }
+    Result<void> resume_postcopy(const MigrationCall& call) override {
+        return real_.resume_postcopy(call);
+    }
     GuestState guest_state(Side side) override { return real_.guest_state(side); }
     std::optional<bool> job_active() override { return real_.job_active(); }
+    std::optional<PostcopyState> postcopy_state() override { return real_.postcopy_state(); }
 
   private:
     Hypervisor& real_;

@@ -215,10 +215,12 @@ std::vector<OptionKey> make_keys() {
                  &Options::timeout),
         choice_key({"timeout-action",
                     "What happens at the timeout or after max-iterations: abort (the guest stays), "
-                    "force (switch over whatever the blackout), postcopy (needs postcopy = yes).",
+                    "force (switch over whatever the blackout), postcopy (needs postcopy = yes; "
+                    "early enough to end within the timeout, but not while the network carries "
+                    "less than usual).",
                     "force or postcopy when the guest has to leave the host.",
-                    "force may exceed the blackout ceiling; postcopy loses the guest if the "
-                    "network fails half-way."},
+                    "force may exceed the blackout ceiling; with postcopy the guest waits for its "
+                    "memory while the network fails half-way."},
                    "abort|force|postcopy", kTimeoutActions, &Options::timeout_action),
         choice_key({"auto-converge",
                     "Throttle the guest when it does not converge: auto (vmigrate decides when and "
@@ -249,8 +251,15 @@ std::vector<OptionKey> make_keys() {
                  "Allow post-copy: the guest runs on the destination before all its "
                  "memory is there.",
                  "For guests that must move and may not be throttled.",
-                 "A network failure during post-copy loses the guest."},
+                 "A host that fails during post-copy takes the guest with it."},
                 &Options::postcopy),
+        time_key(
+            {"postcopy-resume",
+             "How long a post-copy that the network interrupted is tried to be resumed, before "
+             "the outcome is unknown.",
+             "Raise it where the network may be away for longer.",
+             "What the guest needs of its memory it waits for meanwhile."},
+            &Options::postcopy_resume),
         choice_key({"compression",
                     "Compress memory pages: off, mt (zlib threads), xbzrle (differences), lz4 (LZ4 "
                     "threads; takes the patched QEMU on both hosts).",

@@ -41,6 +41,7 @@ struct Options {
     milliseconds throttle_direct_within{5000};
     milliseconds throttle_hold{3000};
     bool postcopy = false;
+    milliseconds postcopy_resume{std::chrono::minutes(10)};
     Compression compression = Compression::off;
     unsigned lz4_acceleration = 8;
     bool bypass_compression = true;

@@ -80,6 +80,7 @@ struct MigrationCall {
     bool unsafe = false;
     bool abort_on_error = false;
     bool postcopy = false;
+    bool resume_postcopy = false;  ///< it is under way already, and paused
     bool auto_converge = false;
     ThrottleMeans throttle = ThrottleMeans::none;
     unsigned auto_converge_initial = 20;    ///< percent

@@ -62,6 +62,7 @@ bool LivePolicy::stalled(const std::optional<Sample>& previous, const Sample& no
 
 Decision LivePolicy::at_iteration(const Sample& sample) {
     const auto previous = std::exchange(boundary_, sample);
+    network_.saw(sample);
     if (sample.bandwidth.count > 0) {
         bandwidth_ = sample.bandwidth;
     }
@@ -111,15 +112,57 @@ Decision LivePolicy::after_stall(const Sample& sample) {
 }
 
 Decision LivePolicy::at_tick(const Sample& sample, milliseconds in_precopy) {
-    if (options_.timeout.count() == 0 || in_precopy < options_.timeout || resorted_) {
+    network_.saw(sample);
+    if (resorted_) {
         return KeepGoing{};
     }
-    return last_resort(sample,
-                       fmt::format("the timeout of {} is over", format_time(options_.timeout)));
+    if (postponed_) {
+        return last_resort(sample, *postponed_);
+    }
+    const bool timed = options_.timeout.count() > 0;
+    if (timed && in_precopy >= options_.timeout) {
+        return last_resort(sample,
+                           fmt::format("the timeout of {} is over", format_time(options_.timeout)));
+    }
+    if (timed && due(sample, in_precopy)) {
+        return postcopy(fmt::format("{} remain, which is what can be sent until the timeout of {}",
+                                    format_bytes(sample.memory_remaining),
+                                    format_time(options_.timeout)));
+    }
+    return KeepGoing{};
+}
+
+/// Post-copy sends each page once, so it can be told when it would end. Not in the full copy: QEMU
+/// needs that for a guest that does not wait for each of its pages, and zero pages count there.
+bool LivePolicy::due(const Sample& sample, milliseconds in_precopy) const {
+    if (options_.timeout_action != TimeoutAction::postcopy || !boundary_ ||
+        boundary_->iteration == 0 || bandwidth_.count == 0) {
+        return false;
+    }
+    // between boundaries what was written since the last one is not counted yet
+    const auto remaining = std::max(sample.memory_remaining, boundary_->memory_remaining);
+    return in_precopy + with_margin(predicted_pause(remaining)) >= options_.timeout;
+}
+
+Decision LivePolicy::postcopy(const std::string& why) {
+    if (!network_.dropped()) {
+        resorted_ = true;
+        return StartPostcopy{postponed_.value_or(why)};
+    }
+    if (std::exchange(postponed_, postponed_.value_or(why))) {
+        return KeepGoing{};
+    }
+    return PostponePostcopy{
+        fmt::format("the network carries {} instead of {}, the guest would wait "
+                    "for its memory; {}",
+                    format_rate(network_.lately()), format_rate(network_.usual()), why)};
 }
 
 void LivePolicy::change(const Options& options, ThrottleMeans means) {
     const bool other_ceiling = options.blackout_ceiling != options_.blackout_ceiling;
+    if (options.bandwidth != options_.bandwidth) {
+        network_.forget();
+    }
     const bool other_limit = options.downtime_limit != options_.downtime_limit;
     options_ = options;
     means_ = means;
@@ -130,6 +173,7 @@ void LivePolicy::change(const Options& options, ThrottleMeans means) {
         limit_ = std::min(limit_, most_);
     }
     resorted_ = false;
+    postponed_.reset();
 }
 
 Decision LivePolicy::when_throttled() {
@@ -161,8 +205,7 @@ Decision LivePolicy::last_resort(const Sample& sample, const std::string& why) {
     }
     switch (options_.timeout_action) {
         case TimeoutAction::postcopy:
-            resorted_ = true;
-            return StartPostcopy{why};
+            return postcopy(why);
         case TimeoutAction::force:
             return force(sample, why);
         case TimeoutAction::abort:

@@ -12,6 +12,7 @@
 #include <string>
 #include <variant>
 
+#include "orchestrator/network_watch.h"
 #include "orchestrator/options.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/types.h"
@@ -33,10 +34,15 @@ struct ForceSwitchover {
 struct StartPostcopy {
     std::string reason;
 };
+/// It would be time for post-copy, but not now. Said once.
+struct PostponePostcopy {
+    std::string reason;
+};
 struct GiveUp {
     std::string reason;
 };
-using Decision = std::variant<KeepGoing, SetDowntimeLimit, ForceSwitchover, StartPostcopy, GiveUp>;
+using Decision = std::variant<KeepGoing, SetDowntimeLimit, ForceSwitchover, StartPostcopy,
+                              PostponePostcopy, GiveUp>;
 
 class LivePolicy {
   public:
@@ -73,6 +79,8 @@ class LivePolicy {
     bool stalled(const std::optional<Sample>& previous, const Sample& now) const;
     Decision after_stall(const Sample& sample);
     Decision last_resort(const Sample& sample, const std::string& why);
+    bool due(const Sample& sample, milliseconds in_precopy) const;
+    Decision postcopy(const std::string& why);
     Decision force(const Sample& sample, const std::string& why);
 
     Options options_;
@@ -82,7 +90,9 @@ class LivePolicy {
     ThrottleMeans means_;
     std::optional<Sample> boundary_;  ///< the last one
     std::deque<Bytes> recent_;        ///< what remained at the last boundaries, oldest first
-    bool resorted_ = false;           ///< the last resort is taken once
+    BandwidthWatch network_;
+    std::optional<std::string> postponed_;  ///< why post-copy should have begun
+    bool resorted_ = false;                 ///< the last resort is taken once
 };
 
 }  // namespace vmigrate

@@ -12,6 +12,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
     rules.paused_on_purpose = unfinished.paused_on_purpose;
     rules.running = options.patience;
     rules.abort_running = options.abort_running;
+    rules.resumable = unfinished.resumable;
     edges.status.started(unfinished.id);
 
     const auto verdict = settle(rules, edges, [](const Event&) {});
@@ -34,6 +35,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
             }
             break;
         case Verdict::Kind::still_migrating:
+        case Verdict::Kind::half_moved:
         case Verdict::Kind::unknown:
             record.outcome = Outcome::unknown;
             record.reason = verdict.reason;

@@ -17,8 +17,9 @@ struct Unfinished {
     Phase phase = Phase::planned;  ///< the last one it entered
     GuestState before = GuestState::running;
     bool paused_on_purpose = false;
-    Leftovers leftovers;    ///< on the destination, if the source has the guest
-    SourceRemains remains;  ///< on the source, if the destination has it
+    Leftovers leftovers;                     ///< on the destination, if the source has the guest
+    SourceRemains remains;                   ///< on the source, if the destination has it
+    std::optional<MigrationCall> resumable;  ///< when post-copy was allowed
 };
 
 struct RecoverOptions {

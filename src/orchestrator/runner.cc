@@ -136,7 +136,10 @@ class Run {
         }
         const auto sample = take_sample();
         const auto since = book_.active_since();
-        if (sample && since && phase_ == Phase::precopy) {
+        if (sample && sample->job == JobState::postcopy && postcopy_watch_.stuck(*sample)) {
+            pause_postcopy();
+        }
+        if (sample && since && phase_ == Phase::precopy && !postcopy_) {
             act(policy_.at_tick(*sample,
                                 std::chrono::duration_cast<milliseconds>(sample->at - *since)));
             act(throttle_.at_tick(*sample), *sample);
@@ -296,6 +299,9 @@ class Run {
                            }
                        },
                        [&](const StartPostcopy& postcopy) { start_postcopy(postcopy.reason); },
+                       [&](const PostponePostcopy& postponed) {
+                           notice("post-copy is put off: " + postponed.reason);
+                       },
                        [&](const GiveUp& up) { abort_for(up.reason, false); },
                    },
                    decision);
@@ -408,12 +414,26 @@ class Run {
             abort_for("post-copy did not start: " + begun.error().message, false);
         }
         postcopy_ = begun.has_value();
+        if (postcopy_) {
+            book_.postcopy();
+        }
+    }
+
+    void pause_postcopy() {
+        notice("post-copy stands still; its connection is given up, to be resumed");
+        if (const auto paused = edges_.hypervisor.pause_postcopy(); !paused) {
+            notice("post-copy is not paused: " + paused.error().message);
+        }
     }
 
     void conclude() {
         SettleRules rules;
         rules.before = plan_.guest.state;
         rules.paused_on_purpose = plan_.request.suspend;
+        if (plan_.call.postcopy) {
+            rules.resumable = plan_.call;
+            rules.resuming = options_.postcopy_resume;
+        }
         if (options_.timeout.count() > 0) {
             rules.running = options_.timeout;
         }
@@ -427,6 +447,7 @@ class Run {
                 stayed();
                 break;
             case Verdict::Kind::still_migrating:
+            case Verdict::Kind::half_moved:
             case Verdict::Kind::unknown:
                 record_.outcome = Outcome::unknown;
                 record_.reason = verdict.reason;
@@ -441,7 +462,13 @@ class Run {
 
     void late_event(const Event& event) {
         book_.saw(event);
-        if (std::holds_alternative<GuestStopped>(event.what)) {
+        if (const auto* call = std::get_if<CallReturned>(&event.what)) {  // of a resumed post-copy
+            call_error_ = call->error;
+            book_.returned(event.time.arrived);
+            if (!call_error_) {
+                remember(edges_.journal.done(Step::migrate, ""));
+            }
+        } else if (std::holds_alternative<GuestStopped>(event.what)) {
             stopped(event);
         } else if (std::holds_alternative<GuestResumed>(event.what)) {
             resumed(event);
@@ -516,6 +543,7 @@ class Run {
     LivePolicy policy_;
     ThrottlePolicy throttle_;
     SlicePolicy slice_;
+    PostcopyWatch postcopy_watch_;
     ProgressMeter progress_;
     MeasureBook book_;
     Phase phase_ = Phase::planned;

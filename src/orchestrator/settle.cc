@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include "orchestrator/json.h"
+#include "orchestrator/postcopy_repair.h"
 
 namespace vmigrate {
 namespace {
 
 constexpr milliseconds kAskAgain{500};
+/// libvirt's call returns soon after the guest has all its memory.
+constexpr milliseconds kLastWord{10'000};
 
 Truth ask(const SettleRules& rules, const Edges& edges) {
     Truth truth;
@@ -17,6 +20,9 @@ Truth ask(const SettleRules& rules, const Edges& edges) {
     truth.source = edges.hypervisor.guest_state(Side::source);
     truth.destination = edges.hypervisor.guest_state(Side::destination);
     truth.job_active = edges.hypervisor.job_active();
+    if (rules.resumable) {
+        truth.postcopy = edges.hypervisor.postcopy_state();
+    }
     return truth;
 }
 
@@ -43,6 +49,15 @@ void append(std::vector<std::string>& all, std::vector<std::string> more) {
                std::make_move_iterator(more.end()));
 }
 
+Verdict half_moved(const PostcopyRepair& repair) {
+    return {
+        Verdict::Kind::unknown,
+        fmt::format("the guest runs on the destination, a part of its memory is still on the "
+                    "source, and post-copy is not resumed ({}); end neither, see to the network "
+                    "between them, then 'vmigrate recover'",
+                    repair.last_error().empty() ? "it was not tried" : repair.last_error())};
+}
+
 }  // namespace
 
 Verdict settle(const SettleRules& rules, const Edges& edges,
@@ -61,20 +76,36 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
         cancel();
     }
     auto unclear_since = started;
+    std::optional<TimePoint> clear_since;
+    const MigrationCall no_call{};
+    PostcopyRepair repair(rules.resumable ? *rules.resumable : no_call, rules.resuming, edges);
     for (;;) {
         const auto truth = ask(rules, edges);
         auto verdict = judge(truth);
         const auto now = edges.clock.now();
         if (verdict.kind == Verdict::Kind::on_source ||
             verdict.kind == Verdict::Kind::on_destination) {
-            return verdict;
+            clear_since = clear_since.value_or(now);
+            unclear_since = now;
+            if (!repair.under_way() || now - *clear_since >= kLastWord) {
+                return verdict;
+            }
+        }
+        if (verdict.kind == Verdict::Kind::half_moved) {
+            unclear_since = now;
+            if (!repair.attempt(now)) {
+                return half_moved(repair);
+            }
+        }
+        if (truth.postcopy == PostcopyState::running) {
+            repair.watch();
         }
         if (verdict.kind == Verdict::Kind::still_migrating) {
             // A destination that does not answer leaves it unclear whether anything still moves.
-            if (truth.job_active.value_or(false)) {
+            if (truth.job_active.value_or(false) || truth.postcopy == PostcopyState::running) {
                 unclear_since = now;
             }
-            if (now - started >= rules.running) {
+            if (now - started >= rules.running && truth.postcopy != PostcopyState::running) {
                 cancel();
             }
         }
@@ -85,11 +116,14 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
         const auto again = now + kAskAgain;
         while (auto event = edges.events.next(again)) {
             if (std::holds_alternative<AbortRequested>(event->what)) {
+                repair.stop();
                 cancel();
             }
+            repair.saw(*event);
             on_event(*event);
         }
         if (edges.journal.abort_requested()) {
+            repair.stop();
             cancel();
         }
     }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,10 @@ struct SettleRules {
     /// How long a migration that libvirt still carries on may go on before it is cancelled.
     milliseconds running{std::chrono::hours(1)};
     bool abort_running = false;
+    /// With it a post-copy that broke off is resumed; only a call with post-copy.
+    std::optional<MigrationCall> resumable;
+    /// How long that is tried.
+    milliseconds resuming{std::chrono::minutes(10)};
 };
 
 /// Asks both daemons until the answer is clear or patience is over. Events that arrive meanwhile

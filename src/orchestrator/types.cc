@@ -65,8 +65,9 @@ constexpr NameTable<QemuWish::Fate, 4> kFates = {
      {QemuWish::Fate::unknown_to_source, "unknown-to-source"},
      {QemuWish::Fate::unknown_to_destination, "unknown-to-destination"}}};
 
-constexpr NameTable<Verdict::Kind, 4> kVerdictKinds = {
+constexpr NameTable<Verdict::Kind, 5> kVerdictKinds = {
     {{Verdict::Kind::still_migrating, "still-migrating"},
+     {Verdict::Kind::half_moved, "half-moved"},
      {Verdict::Kind::on_source, "on-source"},
      {Verdict::Kind::on_destination, "on-destination"},
      {Verdict::Kind::unknown, "unknown"}}};

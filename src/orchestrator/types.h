@@ -54,6 +54,13 @@ enum class JobState {
     cancelled
 };
 
+/// A post-copy, as both daemons tell of it.
+enum class PostcopyState {
+    none,     ///< there is none, or it is over
+    running,  ///< the destination runs the guest, the rest of its memory is on its way
+    broken,   ///< the same, but it goes on only when it is resumed
+};
+
 std::string_view name_of(Phase phase);
 std::string_view name_of(Outcome outcome);
 std::string_view name_of(Side side);

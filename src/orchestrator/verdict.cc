@@ -46,6 +46,16 @@ Verdict judge(const Truth& truth) {
                        "both daemons say that the guest runs there; look at both consoles at once, "
                        "and stop neither before you know");
     }
+    // It runs there, but without the source it cannot go on for long.
+    if (truth.postcopy == PostcopyState::broken) {
+        return verdict(
+            Kind::half_moved,
+            "the destination runs the guest, a part of its memory is still on the source");
+    }
+    if (truth.postcopy == PostcopyState::running) {
+        return verdict(Kind::still_migrating,
+                       "the destination runs the guest, the rest of its memory is on its way");
+    }
     // A running guest is proof. Its other half, if any, is a husk that libvirt clears away.
     if (truth.destination == GuestState::running) {
         return verdict(Kind::on_destination, "the destination runs the guest");

@@ -20,11 +20,14 @@ struct Truth {
     GuestState before = GuestState::running;
     /// The request was to leave it paused on the destination.
     bool paused_on_purpose = false;
+    /// nullopt = cannot tell, or there was none.
+    std::optional<PostcopyState> postcopy;
 };
 
 struct Verdict {
     enum class Kind {
         still_migrating,  ///< libvirt is at it: wait or abort, then ask again
+        half_moved,       ///< a post-copy broke off: to be resumed
         on_source,        ///< undo what was prepared
         on_destination,   ///< finish forward
         unknown           ///< do nothing; a person must look

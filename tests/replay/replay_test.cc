@@ -55,6 +55,11 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                                             : std::nullopt;
             } else if (key == "abort") {
                 world.abort_wanted = value == "yes";
+            } else if (key == "postcopy") {
+                world.postcopy = value == "running"  ? PostcopyState::running
+                                 : value == "broken" ? PostcopyState::broken
+                                                     : PostcopyState::none;
+                world.sample.job = JobState::postcopy;
             } else if (key == "tune") {
                 world.tunes.push_back(parse_setting(value).value());
             } else if (key == "total") {
@@ -109,6 +114,9 @@ Event event_from(const std::vector<std::string>& words, std::size_t& used) {
     if (name == "failed") {
         return {
             CallReturned{Error{ErrorKind::hypervisor, "libvirt's own words"}}, Side::source, {}};
+    }
+    if (name == "postcopy-paused") {
+        return {PostcopyPaused{}, Side::source, {}};
     }
     if (name == "lost") {
         return {ConnectionLost{}, Side::source, {}};
@@ -183,6 +191,7 @@ Script load(const std::filesystem::path& path, Stage& stage) {
     REQUIRE(validate(script.plan.request.options));
     auto& plan = script.plan;
     plan.guest.qemu = plan.destination.qemu = qemu;
+    plan.call.postcopy = plan.request.options.postcopy;
     plan.call.qemu = choose_qemu(plan.request, plan.guest, plan.destination).settings;
     return script;
 }

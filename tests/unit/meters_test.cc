@@ -97,6 +97,12 @@ TEST_CASE("measures: what never came is null") {
     CHECK(*measures.throttled == seconds(1));
     CHECK(measures.throttle_percent_max == 20);
     CHECK(measures.bandwidth_mean->count == mebibytes(100).count);
+
+    // by post-copy it runs there before all of it is there
+    book.postcopy();
+    book.returned(mono(4000));
+    CHECK(*book.result(true).total == milliseconds(4000));
+    CHECK(*book.result(true).blackout == milliseconds(30));
 }
 
 TEST_CASE("guest speed compares vCPU time before and during") {

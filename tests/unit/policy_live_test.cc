@@ -141,3 +141,44 @@ TEST_CASE(
     CHECK(std::holds_alternative<ForceSwitchover>(
         throttles.when_exhausted(at(iteration, mebibytes(400)), "99 % did not help")));
 }
+
+TEST_CASE("post-copy begins when it just ends within the timeout, after the full copy") {
+    Options options;
+    options.timeout = seconds(20);
+    options.timeout_action = TimeoutAction::postcopy;
+    options.postcopy = true;
+    LivePolicy policy(options, {100 << 20});
+    const auto sample = [](std::uint32_t iteration, int at_second) {
+        auto made = at(iteration, mebibytes(500));  // 5 s, 6 s with the margin
+        made.at = TimePoint(seconds(at_second));
+        return made;
+    };
+    (void)policy.at_iteration(sample(0, 0));
+    CHECK(std::holds_alternative<KeepGoing>(policy.at_tick(sample(0, 15), seconds(15))));
+    (void)policy.at_iteration(sample(1, 16));
+    CHECK(std::holds_alternative<KeepGoing>(policy.at_tick(sample(1, 13), seconds(13))));
+    CHECK(std::holds_alternative<StartPostcopy>(policy.at_tick(sample(1, 14), seconds(14))));
+    CHECK(std::holds_alternative<KeepGoing>(policy.at_tick(sample(1, 15), seconds(15))));
+}
+
+TEST_CASE("post-copy waits for a network that dropped, and says so once") {
+    Options options;
+    options.timeout = seconds(20);
+    options.timeout_action = TimeoutAction::postcopy;
+    options.postcopy = true;
+    LivePolicy policy(options, {100 << 20});
+    const auto reading = [](int at_second, std::uint64_t mib_per_s) {
+        auto made = at(1, mebibytes(500), {mib_per_s << 20U});
+        made.at = TimePoint(seconds(at_second));
+        return made;
+    };
+    for (int s = 0; s < 10; ++s) {
+        (void)policy.at_tick(reading(s, 100), milliseconds(1));
+    }
+    (void)policy.at_tick(reading(10, 8), milliseconds(1));
+    (void)policy.at_tick(reading(11, 8), milliseconds(1));
+    CHECK(std::holds_alternative<PostponePostcopy>(policy.at_tick(reading(12, 8), seconds(21))));
+    CHECK(std::holds_alternative<KeepGoing>(policy.at_tick(reading(13, 8), seconds(22))));
+    (void)policy.at_tick(reading(14, 90), seconds(23));
+    CHECK(std::holds_alternative<StartPostcopy>(policy.at_tick(reading(15, 90), seconds(24))));
+}

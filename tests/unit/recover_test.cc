@@ -124,3 +124,56 @@ TEST_CASE("nobody answers: nothing is done") {
     CHECK(!did(stage, "restore"));
     CHECK(!did(stage, "abort"));
 }
+
+TEST_CASE("a post-copy that broke off is resumed, and nobody ends the guest when it cannot be") {
+    for (const bool comes_back : {true, false}) {
+        CAPTURE(comes_back);
+        Stage stage;
+        stage.world.source = GuestState::paused;
+        stage.world.destination = GuestState::running;
+        stage.world.postcopy = PostcopyState::broken;
+        stage.world.job = true;
+        auto unfinished = died_in(Phase::switched);
+        unfinished.resumable = MigrationCall{};
+        const Event failed{
+            CallReturned{Error{ErrorKind::hypervisor, "no route"}}, Side::source, {}};
+        stage.events.at(seconds(2), failed, nullptr);
+        if (comes_back) {
+            stage.events.at(seconds(8), Event{CallReturned{}, Side::source, {}}, [](World& world) {
+                world.source = GuestState::absent;
+                world.postcopy = PostcopyState::none;
+                world.job = false;
+            });
+        }
+        const auto record = recover(unfinished, {}, stage.edges);
+        REQUIRE(record);
+        CHECK(did(stage, "resume post-copy"));
+        CHECK(!did(stage, "abort"));
+        CHECK(record->outcome == (comes_back ? Outcome::moved : Outcome::unknown));
+        CHECK((record->reason.find("no route") != std::string::npos) != comes_back);
+    }
+}
+
+TEST_CASE("a post-copy that goes on by itself is waited for, one that stands still is resumed") {
+    Stage stage;
+    stage.world.source = GuestState::paused;
+    stage.world.destination = GuestState::running;
+    stage.world.postcopy = PostcopyState::running;
+    stage.world.sample.memory_remaining = mebibytes(100);
+    auto unfinished = died_in(Phase::switched);
+    unfinished.resumable = MigrationCall{};
+    stage.events.at(seconds(5), std::nullopt,
+                    [](World& world) { world.sample.memory_remaining = mebibytes(50); });
+    stage.events.at(seconds(14), std::nullopt, [&](World& world) {
+        CHECK(!did(stage, "pause post-copy"));
+        CHECK(world.source == GuestState::paused);
+    });
+    stage.events.at(seconds(20), std::nullopt, [](World& world) {
+        world.source = GuestState::absent;
+        world.postcopy = PostcopyState::none;
+    });
+    const auto record = recover(unfinished, {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::moved);
+    CHECK(did(stage, "pause post-copy"));
+}

@@ -93,3 +93,15 @@ TEST_CASE("unknown always says where to look") {
         }
     }
 }
+
+TEST_CASE("a guest that runs there on memory of the source has not moved yet") {
+    Truth truth;
+    truth.source = GuestState::paused;
+    truth.destination = GuestState::running;
+    truth.postcopy = PostcopyState::running;
+    CHECK(judge(truth).kind == Verdict::Kind::still_migrating);
+    truth.postcopy = PostcopyState::broken;
+    CHECK(judge(truth).kind == Verdict::Kind::half_moved);
+    truth.postcopy = PostcopyState::none;
+    CHECK(judge(truth).kind == Verdict::Kind::on_destination);
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A guest that does not converge moves by post-copy, in time to end within the timeout. A host loses its networks in
+# mid-post-copy, and they come back: it is resumed, also after vmigrate was killed, and no page is wrong.
+# (The guests' network, too: a packet for memory that has not come yet makes QEMU wait for it, and then it does not hear
+# libvirt any more.)
+. "$(dirname "$0")/vm-common.sh"
+prefix=$("$LAB_TOP/qemu/build" --print-prefix 2>/dev/null) || skip "needs the project's QEMU: run qemu/build"
+two_hosts
+make_guest g --emulator "$prefix/bin/qemu-system-x86_64" --memory 256M \
+    --workload "dirty-rate=60M hot=100 hot-writes=100 change=8 zero=0 random=0 verify-rate=1M"
+before=$(settings_of host1 g)
+since=$(lab clock)
+allowed=(--bandwidth 15MiB/s --set auto-converge=off --set timeout-action=postcopy --set postcopy=yes)
+
+move() { # FROM TO OPTION...: in the background
+    local from=$1 to=$2
+    shift 2
+    vm start g --from "$from" --to "$to" --json "${allowed[@]}" "$@" >"$LAB_STATE/start.json" 2>"$LAB_STATE/start.err" &
+    starter=$!
+}
+said() { grep -F "$1" "$LAB_STATE/start.json" >/dev/null; }
+on_the_way() { # FROM: libvirt's own word for a guest of which memory is still there
+    [ "$(lab exec "$1" virsh domstate --reason g 2>/dev/null | sed -n 1p)" = "paused (post-copy)" ]
+}
+ends_with() { # CODE SECONDS
+    local end=$((SECONDS + $2)) code=0
+    while kill -0 "$starter" 2>/dev/null; do
+        [ "$SECONDS" -lt "$end" ] || fail "no verdict within $2 s: $(cat "$LAB_STATE/start.json")"
+        sleep 0.2
+    done
+    wait "$starter" || code=$?
+    [ "$code" -eq "$1" ] || fail "exit code $code: $(tail -n 20 "$LAB_STATE/start.json" "$LAB_STATE/start.err")"
+}
+arrived() { # HOST
+    runs_only_on "$1" g
+    [ "$(settings_of "$1" g)" = "$before" ] || fail "other settings in QEMU on $1"
+    sleep 3 # the verifier reads
+    alive g "$since"
+}
+
+move host1 host2 --set timeout=35s
+ends_with 0 90
+said '"text":"post-copy: ' || fail "not by post-copy: $(cat "$LAB_STATE/start.json")"
+arrived host2
+total=$(sed -n 's/.*"event":"result".*"total_ms":\([0-9]*\).*/\1/p' "$LAB_STATE/start.json")
+echo "by post-copy within $total ms, timeout 35 s"
+
+move host2 host1 --set timeout=30s
+eventually 60 on_the_way host2 || fail "no post-copy: $(cat "$LAB_STATE/start.json")"
+lab cut host1 guest
+lab cut host1 mig
+sleep 15 # longer than it takes to be noticed
+lab join host1 mig
+joined=$SECONDS
+ends_with 0 120
+lab join host1 guest
+said "post-copy was resumed" || fail "it was not interrupted: $(cat "$LAB_STATE/start.json")"
+echo "cut for 15 s, at its end $((SECONDS - joined)) s after that"
+arrived host1
+
+# vmigrate dies, too: recover resumes it
+move host1 host2 --set timeout=30s
+eventually 60 on_the_way host1 || fail "no post-copy: $(cat "$LAB_STATE/start.json")"
+lab cut host2 guest
+lab cut host2 mig
+lab exec admin pkill -9 -x vmigrate
+wait "$starter" || true
+lab exec host1 virsh domjobabort --postcopy g
+lab join host2 mig
+expect_code 0 recover
+lab join host2 guest
+arrived host2
+no_vmigrate_left
