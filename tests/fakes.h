@@ -43,6 +43,7 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
+    bool interactive = false;   ///< somebody can be asked
     bool abort_wanted = false;  ///< as `vmigrate abort` asks for it
     std::optional<PostcopyState> postcopy = PostcopyState::none;
     std::vector<Setting> tunes;  ///< as `vmigrate tune` asks for them
@@ -270,6 +271,12 @@ class FakeStatus final : public Status {
     void progress(const Progress& progress) override { percents.push_back(progress.percent); }
     void phase(Phase, std::string_view) override {}
     void notice(std::string_view text) override { world_.say(fmt::format("notice: {}", text)); }
+    bool ask(std::string_view question, milliseconds) override {
+        if (world_.interactive) {
+            world_.say(fmt::format("asked: {}", question));
+        }
+        return world_.interactive;
+    }
 
     std::vector<unsigned> percents;
 

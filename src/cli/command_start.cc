@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/command.h"
@@ -86,7 +87,11 @@ int migrate(const Config& config, const Request& request, bool json,
         return complain(!hypervisor ? hypervisor.error() : network.error());
     }
     TerminalLine line(stderr);
-    TerminalStatus terminal_status(line, clock);
+    std::optional<TerminalQuestion> question;
+    if (!detached && !json && TerminalQuestion::possible()) {
+        question.emplace(STDIN_FILENO, events);
+    }
+    TerminalStatus terminal_status(line, clock, question ? &*question : nullptr);
     JsonStatus json_status;
     DetachedStatus detached_status(detached);
     Status& status = detached ? static_cast<Status&>(detached_status)

@@ -61,6 +61,14 @@ void TerminalStatus::notice(std::string_view text) {
     line_.print(text);
 }
 
+bool TerminalStatus::ask(std::string_view question, milliseconds time_limit) {
+    if (question_ == nullptr || !question_->ask(time_limit)) {
+        return false;
+    }
+    line_.print(fmt::format("{} [y/N, {}]", question, format_time(time_limit)));
+    return true;
+}
+
 void JsonStatus::started(std::int64_t id) {
     print_line({{"event", "started"}, {"id", id}});
 }

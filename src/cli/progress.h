@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "cli/question.h"
 #include "cli/terminal.h"
 #include "orchestrator/status.h"
 
@@ -21,15 +22,19 @@ std::string progress_line(const Progress& progress);
 /// second.
 class TerminalStatus final : public Status {
   public:
-    TerminalStatus(TerminalLine& line, const Clock& clock) : line_(line), clock_(clock) {}
+    /// `question` is who answers, null when nobody does.
+    TerminalStatus(TerminalLine& line, const Clock& clock, TerminalQuestion* question = nullptr)
+        : line_(line), clock_(clock), question_(question) {}
     void started(std::int64_t id) override;
     void progress(const Progress& progress) override;
     void phase(Phase phase, std::string_view note) override;
     void notice(std::string_view text) override;
+    bool ask(std::string_view question, milliseconds time_limit) override;
 
   private:
     TerminalLine& line_;
     const Clock& clock_;
+    TerminalQuestion* question_;
     std::optional<TimePoint> printed_;
     Phase shown_ = Phase::planned;
 };

@@ -41,9 +41,15 @@ struct AbortRequested {
     std::string reason;
 };
 
+/// To a question of Status::ask.
+struct Answered {
+    bool yes = false;
+};
+
 struct Event {
     std::variant<DestinationCreated, MigrationActive, IterationStarted, GuestStopped, GuestResumed,
-                 StreamCompleted, PostcopyPaused, CallReturned, ConnectionLost, AbortRequested>
+                 StreamCompleted, PostcopyPaused, CallReturned, ConnectionLost, AbortRequested,
+                 Answered>
         what;
     Side side = Side::source;
     EventTime time;

@@ -67,6 +67,13 @@ class LivePolicy {
     /// only once.
     Decision when_exhausted(const Sample& sample, const std::string& why);
 
+    /// Somebody said that the ceiling does not matter now.
+    Decision allowed(const Sample& sample, const std::string& why) { return force(sample, why); }
+    /// How long nothing would run if it were switched over as it is.
+    milliseconds predicted_blackout(const Sample& sample) const {
+        return predicted_pause(sample.memory_remaining) + options_.switchover_reserve;
+    }
+
     milliseconds limit() const { return limit_; }
     /// What the ceiling leaves for sending. `limit` is above it only when the ceiling is exceeded.
     milliseconds longest_pause() const { return most_; }

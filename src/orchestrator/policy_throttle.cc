@@ -122,11 +122,15 @@ ThrottleDecision ThrottlePolicy::at_tick(const Sample& sample) {
                                      format_time(hold), format_bytes(sample.memory_remaining)));
         }
     }
-    if (means_ == ThrottleMeans::value && sample.at - told_ >= kRenewAfter) {
-        told_ = sample.at;
-        return {ThrottleDecision::Kind::renew, percent_, {}};
+    return renewed(sample);
+}
+
+ThrottleDecision ThrottlePolicy::renewed(const Sample& sample) {
+    if (percent_ == 0 || means_ != ThrottleMeans::value || sample.at - told_ < kRenewAfter) {
+        return {};
     }
-    return {};
+    told_ = sample.at;
+    return {ThrottleDecision::Kind::renew, percent_, {}};
 }
 
 }  // namespace vmigrate

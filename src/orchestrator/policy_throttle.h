@@ -44,6 +44,9 @@ class ThrottlePolicy {
     /// QEMU did not take what was decided: the guest runs as before, and has to be told anew.
     void not_taken();
 
+    /// Keeps up what is in force, also when it is exhausted.
+    ThrottleDecision renewed(const Sample& sample);
+
     unsigned percent() const { return percent_; }
     bool exhausted() const { return stage_ == Stage::exhausted; }
 

@@ -22,6 +22,8 @@ Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by 
 
 /// A guest is not throttled longer than it takes to see that it is enough.
 constexpr milliseconds kThrottledInterval{250};
+/// Whoever is asked decides while the guest hardly runs.
+constexpr milliseconds kTimeToAnswer{10'000};
 
 class Run {
   public:
@@ -131,6 +133,9 @@ class Run {
             const auto again = *std::exchange(pending_abort_, std::nullopt);
             abort_for(again.reason, again.by_signal);
         }
+        if (question_ && edges_.clock.now() >= question_->until) {
+            answered(false);
+        }
         if (!has_process() || (phase_ >= Phase::switched && !postcopy_)) {
             return;
         }
@@ -142,7 +147,7 @@ class Run {
         if (sample && since && phase_ == Phase::precopy && !postcopy_) {
             act(policy_.at_tick(*sample,
                                 std::chrono::duration_cast<milliseconds>(sample->at - *since)));
-            act(throttle_.at_tick(*sample), *sample);
+            act(question_ ? throttle_.renewed(*sample) : throttle_.at_tick(*sample), *sample);
             if (const auto turn = slice_.at_tick(*sample)) {
                 set_memory_turn(*turn);
             }
@@ -197,6 +202,7 @@ class Run {
                 [&](const AbortRequested& request) {
                     abort_for(request.reason, request.by_signal);
                 },
+                [&](const Answered& answer) { answered(answer.yes); },
             },
             event.what);
     }
@@ -323,8 +329,34 @@ class Run {
                 set_throttle(decision.percent);
                 break;
             case ThrottleDecision::Kind::exhausted:
-                act(policy_.when_exhausted(sample, decision.reason));
+                act_or_ask(policy_.when_exhausted(sample, decision.reason), sample);
                 break;
+        }
+    }
+
+    /// What would be given up, a person may want to have forced.
+    void act_or_ask(const Decision& decision, const Sample& sample) {
+        const auto* up = std::get_if<GiveUp>(&decision);
+        const auto question = fmt::format("switch over now with a predicted blackout of {}?",
+                                          format_time(policy_.predicted_blackout(sample)));
+        if (up == nullptr || !edges_.status.ask(question, kTimeToAnswer)) {
+            act(decision);
+            return;
+        }
+        remember(edges_.journal.note("asked: " + question));
+        question_ = Question{up->reason, sample, edges_.clock.now() + kTimeToAnswer};
+    }
+
+    void answered(bool yes) {
+        if (!question_) {
+            return;
+        }
+        const auto asked = *std::exchange(question_, std::nullopt);
+        if (!yes) {
+            abort_for(asked.reason, false);
+        } else if (phase_ == Phase::precopy) {
+            act(policy_.allowed(take_sample().value_or(asked.sample),
+                                "somebody at the terminal said yes"));
         }
     }
 
@@ -553,6 +585,12 @@ class Run {
     std::optional<Error> call_error_;
     std::string abort_reason_;
     std::optional<AbortRequested> pending_abort_;
+    struct Question {
+        std::string reason;  ///< why it is given up otherwise
+        Sample sample;       ///< when it was asked
+        TimePoint until{};
+    };
+    std::optional<Question> question_;
 };
 
 }  // namespace

@@ -32,6 +32,13 @@ class Status {
     virtual void progress(const Progress& progress) = 0;
     virtual void phase(Phase phase, std::string_view note) = 0;
     virtual void notice(std::string_view text) = 0;
+    /// Asks whoever watches, and does not wait: the answer arrives as an Answered event, or not at
+    /// all. False when nobody can be asked.
+    virtual bool ask(std::string_view question, milliseconds time_limit) {
+        static_cast<void>(question);
+        static_cast<void>(time_limit);
+        return false;
+    }
 };
 
 }  // namespace vmigrate

@@ -118,6 +118,9 @@ Event event_from(const std::vector<std::string>& words, std::size_t& used) {
     if (name == "postcopy-paused") {
         return {PostcopyPaused{}, Side::source, {}};
     }
+    if (name == "yes" || name == "no") {
+        return {Answered{name == "yes"}, Side::source, {}};
+    }
     if (name == "lost") {
         return {ConnectionLost{}, Side::source, {}};
     }
@@ -136,7 +139,7 @@ struct Script {
 
 /// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
-/// value" or "throttle auto-converge", "observe-only".
+/// value" or "throttle auto-converge", "observe-only", "interactive".
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -171,6 +174,8 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             for (std::size_t i = 1; i < words.size(); ++i) {
                 qemu.parameters[words[i]] = "0";
             }
+        } else if (words[0] == "interactive") {
+            stage.world.interactive = true;
         } else if (words[0] == "observe-only") {
             script.plan.request.observe_only = true;
         } else if (words[0] == "throttle") {
