@@ -24,6 +24,8 @@ Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by 
 constexpr milliseconds kThrottledInterval{250};
 /// Whoever is asked decides while the guest hardly runs.
 constexpr milliseconds kTimeToAnswer{10'000};
+/// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
+constexpr milliseconds kTimeToReturn{30'000};
 
 class Run {
   public:
@@ -53,7 +55,9 @@ class Run {
             return std::move(record_);
         }
         follow();
-        edges_.hypervisor.end_call();
+        if (returned_) {
+            edges_.hypervisor.end_call();
+        }
         conclude();
         return std::move(record_);
     }
@@ -112,7 +116,7 @@ class Run {
 
     void follow() {
         auto next_look = edges_.clock.now() + interval();
-        while (!returned_) {
+        while (!returned_ && !call_is_lost()) {
             if (const auto event = edges_.events.next(next_look)) {
                 handle(*event);
                 continue;
@@ -120,6 +124,10 @@ class Run {
             look();
             next_look = edges_.clock.now() + interval();
         }
+    }
+
+    bool call_is_lost() const {
+        return postcopy_paused_ && edges_.clock.now() - *postcopy_paused_ >= kTimeToReturn;
     }
 
     void look() {
@@ -141,7 +149,8 @@ class Run {
         }
         const auto sample = take_sample();
         const auto since = book_.active_since();
-        if (sample && sample->job == JobState::postcopy && postcopy_watch_.stuck(*sample)) {
+        if (sample && sample->job == JobState::postcopy && !postcopy_paused_ &&
+            postcopy_watch_.stuck(*sample)) {
             pause_postcopy();
         }
         if (sample && since && phase_ == Phase::precopy && !postcopy_) {
@@ -183,6 +192,7 @@ class Run {
                 [&](const GuestResumed&) { resumed(event); },
                 [&](const StreamCompleted&) {},
                 [&](const PostcopyPaused&) {
+                    postcopy_paused_ = event.time.arrived;
                     notice(
                         "post-copy is paused: the network between the hosts failed; the guest's "
                         "memory is on both of them");
@@ -581,6 +591,7 @@ class Run {
     Phase phase_ = Phase::planned;
     bool returned_ = false;
     bool postcopy_ = false;
+    std::optional<TimePoint> postcopy_paused_;
     bool history_broken_ = false;
     std::optional<Error> call_error_;
     std::string abort_reason_;
