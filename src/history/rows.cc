@@ -85,6 +85,13 @@ std::optional<T> median(std::vector<T> values) {
     return *middle;
 }
 
+/// What was held by its own limit says nothing about the link (nor does what was compressed, or
+/// shared the link with a disk).
+bool tells_of_link(BytesPerSecond mean, BytesPerSecond limit) {
+    constexpr double kHeld = 0.7;
+    return limit.count == 0 || mean < limit * kHeld;
+}
+
 }  // namespace
 
 std::vector<Entry> entries(const SQLite::Database& database, const Filter& filter) {
@@ -168,29 +175,45 @@ std::optional<SampleRow> newest_sample(const SQLite::Database& database, std::in
 
 PairHistory pair_history(const SQLite::Database& database, const std::string& source,
                          const std::string& destination) {
-    auto statement = prepared(database,
-                              "SELECT bandwidth_mean_bytes_per_s, blackout_us, downtime_limit_ms "
-                              "FROM migrations WHERE source = ? AND destination = ? "
-                              "AND +outcome IN (?, ?) ORDER BY id DESC LIMIT 20",
-                              source, destination, Outcome::moved, Outcome::moved_with_problems);
+    auto statement =
+        prepared(database,
+                 "SELECT bandwidth_mean_bytes_per_s, blackout_us, downtime_limit_ms, setup_ms, "
+                 "predicted_disk_sent_bytes, "
+                 "json_extract(plan, '$.asked.bandwidth_bytes_per_s'), "
+                 "json_extract(plan, '$.call.qemu_capabilities.lz4') "
+                 "FROM migrations LEFT JOIN plans ON migration_id = id "
+                 "WHERE source = ? AND destination = ? "
+                 "AND +outcome IN (?, ?) ORDER BY id DESC LIMIT 20",
+                 source, destination, Outcome::moved, Outcome::moved_with_problems);
     PairHistory history;
     std::vector<BytesPerSecond> bandwidths;
     std::vector<milliseconds> overheads;
+    std::vector<milliseconds> setups;
     while (statement.executeStep()) {
         ++history.migrations;
         Row row(statement);
-        if (const auto bandwidth = row.take<std::optional<BytesPerSecond>>()) {
-            bandwidths.push_back(*bandwidth);
-        }
+        const auto bandwidth = row.take<std::optional<BytesPerSecond>>();
         const auto blackout = row.take<std::optional<microseconds>>();
         const auto limit = row.take<milliseconds>();
+        const auto setup = row.take<std::optional<milliseconds>>();
+        const auto disks = row.take<Bytes>();
+        const auto asked = row.take<std::optional<BytesPerSecond>>();
+        const bool packed = row.take<std::optional<bool>>().value_or(false);
+        if (bandwidth && !packed && disks.count == 0 &&
+            tells_of_link(*bandwidth, asked.value_or(BytesPerSecond{}))) {
+            bandwidths.push_back(*bandwidth);
+        }
         if (blackout) {
             const auto beyond = std::chrono::ceil<milliseconds>(*blackout) - limit;
             overheads.push_back(std::max(beyond, milliseconds(0)));
         }
+        if (setup && disks.count == 0) {
+            setups.push_back(*setup);
+        }
     }
     history.bandwidth = median(std::move(bandwidths));
     history.overhead = median(std::move(overheads));
+    history.setup = median(std::move(setups));
     return history;
 }
 

@@ -303,26 +303,28 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
     const auto store = opened(folder.file(), clock);
     CHECK(store->pair_history("north", "south").value().migrations == 0);
 
+    auto plan = plan_of("web", kUuid);
+    plan.prediction.disk_sent = {};
     auto record = moved(0);
     for (const std::uint64_t bandwidth : {900, 900, 900, 900, 900}) {  // beyond the newest 20
         record.measures.bandwidth_mean = BytesPerSecond{bandwidth};
-        completed(*store, plan_of("web", kUuid), record);
+        completed(*store, plan, record);
     }
     for (std::uint64_t i = 1; i <= 18; ++i) {
         record.measures.bandwidth_mean = BytesPerSecond{i};
         // Limit is 250 ms: beyond it by -150, -50, 50, 150, ...
         record.measures.blackout = milliseconds(100 * static_cast<std::int64_t>(i));
-        completed(*store, plan_of("web", kUuid), record);
+        completed(*store, plan, record);
     }
     record.outcome = Outcome::moved_with_problems;
     record.measures.bandwidth_mean = BytesPerSecond{1000};
-    completed(*store, plan_of("web", kUuid), record);
+    completed(*store, plan, record);
     record.measures.bandwidth_mean.reset();
     record.measures.blackout.reset();
-    completed(*store, plan_of("web", kUuid), record);
+    completed(*store, plan, record);
     record.outcome = Outcome::failed_on_source;
     record.measures.bandwidth_mean = BytesPerSecond{7777};
-    completed(*store, plan_of("web", kUuid), record);
+    completed(*store, plan, record);
 
     const auto history = store->pair_history("north", "south").value();
     CHECK(history.migrations == 20);
@@ -330,4 +332,35 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
     CHECK(history.overhead == milliseconds(1000 - 250));  // of 19 blackouts, 100..1800 and 1800
     CHECK(store->pair_history("south", "north").value().migrations == 0);
     CHECK(store->pair_history("south", "north").value().bandwidth == std::nullopt);
+}
+
+TEST_CASE("what was held by its limit, compressed or beside a disk says nothing of the link") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    auto record = moved(0);
+    record.measures.setup = milliseconds(700);
+    record.measures.bandwidth_mean = BytesPerSecond{95};
+    auto plan = plan_of("web", kUuid);
+    completed(*store, plan, record);
+    CHECK(store->pair_history("north", "south").value().bandwidth == std::nullopt);
+    CHECK(store->pair_history("north", "south").value().setup == std::nullopt);
+
+    plan.prediction.disk_sent = {};
+    plan.call.bandwidth = BytesPerSecond{100};
+    completed(*store, plan, record);
+    plan.call.bandwidth = {};
+    plan.call.qemu.capabilities["lz4"] = true;
+    completed(*store, plan, record);
+    CHECK(store->pair_history("north", "south").value().bandwidth == std::nullopt);
+    CHECK(store->pair_history("north", "south").value().setup == milliseconds(700));
+
+    plan.call.qemu.capabilities["lz4"] = false;
+    completed(*store, plan, record);
+    CHECK(store->pair_history("north", "south").value().bandwidth == BytesPerSecond{95});
+    CHECK(store->pair_history("north", "south").value().setup == milliseconds(700));
+    plan.call.bandwidth = BytesPerSecond{1000};  // far from it: the link is slower
+    record.measures.bandwidth_mean = BytesPerSecond{80};
+    completed(*store, plan, record);
+    CHECK(store->pair_history("north", "south").value().bandwidth == BytesPerSecond{80});
 }
