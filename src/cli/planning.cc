@@ -24,6 +24,7 @@ struct Scouted {
     std::unique_ptr<libvirt::Session> session;
     HostFacts host;
     std::optional<GuestFacts> guest;
+    std::optional<libvirt::CpuTimes> cpu_times;
 };
 
 Result<Scouted> scout(const libvirt::HostAccess& access, const std::string& guest) {
@@ -39,7 +40,8 @@ Result<Scouted> scout(const libvirt::HostAccess& access, const std::string& gues
     if (!found) {
         return fail(found.error());
     }
-    return Scouted{std::move(*session), std::move(*host), std::move(*found)};
+    const auto times = libvirt::cpu_times(**session);
+    return Scouted{std::move(*session), std::move(*host), std::move(*found), times};
 }
 
 std::vector<Result<Scouted>> scout_all(const std::vector<libvirt::HostAccess>& hosts,
@@ -69,7 +71,7 @@ std::optional<Error> twins(const std::vector<Scouted>& scouts, const Config& con
 std::future<MemoryFacts> measure(const libvirt::HostAccess& access, const GuestFacts& guest,
                                  bool wanted) {
     return std::async(std::launch::async, [access, &guest, wanted] {
-        if (!wanted || guest.state != GuestState::running) {
+        if (!wanted || guest.state == GuestState::shut_off) {
             return MemoryFacts{};
         }
         auto session = libvirt::Session::open(access, kPatience);
@@ -78,6 +80,14 @@ std::future<MemoryFacts> measure(const libvirt::HostAccess& access, const GuestF
         }
         return libvirt::measure_memory(**session, guest, kDirtyWindow).value_or(MemoryFacts{});
     });
+}
+
+/// What only the time tells that the measuring took: idle processors, and writes to disks.
+void look_again(Scouted& scouted, HostFacts& facts) {
+    const auto now = scouted.cpu_times ? libvirt::cpu_times(*scouted.session) : std::nullopt;
+    if (now) {
+        facts.idle_cpus = libvirt::idle_between(*scouted.cpu_times, *now, facts.cpus);
+    }
 }
 
 struct Surveyed {
@@ -277,7 +287,7 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
     auto& source = (*scouts)[*source_index];
 
     auto memory = measure(source.session->access(), *source.guest, request.options.measure);
-    const auto surveyed = survey_destinations(*scouts, *source_index, request);
+    auto surveyed = survey_destinations(*scouts, *source_index, request);
     if (!surveyed) {
         return fail(surveyed.error());
     }
@@ -288,11 +298,17 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
         return fail(choice.error());
     }
     const auto chosen = request.to ? 0 : choice->index;
-    const auto& destination = surveyed->facts[chosen];
+    auto& destination = surveyed->facts[chosen];
+    const auto measured = memory.get();
+    if (request.options.measure) {
+        libvirt::look_at_writes_again(*source.session, *source.guest);
+        look_again(source, source.host);
+        look_again((*scouts)[surveyed->scouts[chosen]], destination.host);
+    }
     const auto history = store.pair_history(source.host.name, destination.host.name);
 
     Planned planned;
-    planned.plan = make_plan(request, *source.guest, source.host, destination, memory.get(),
+    planned.plan = make_plan(request, *source.guest, source.host, destination, measured,
                              history.value_or(PairHistory{}), config.clear_text);
     if (!request.to) {
         planned.plan.destination_reason = choice->reason;

@@ -51,6 +51,17 @@ std::string description(virDomainPtr domain) {
     return xml.empty() ? take(virDomainGetXMLDesc(domain, 0)) : xml;
 }
 
+// Nothing for a guest that is shut off.
+std::optional<DiskWrites> writes_to(virDomainPtr domain, const std::string& target) {
+    virDomainBlockStatsStruct stats{};
+    if (virDomainBlockStats(domain, target.c_str(), &stats, sizeof stats) < 0 || stats.wr_req < 0 ||
+        stats.wr_bytes < 0) {
+        return std::nullopt;
+    }
+    return DiskWrites{static_cast<std::uint64_t>(stats.wr_req),
+                      {static_cast<std::uint64_t>(stats.wr_bytes)}};
+}
+
 void measure_disks(virDomainPtr domain, std::vector<DiskFacts>& disks) {
     for (auto& disk : disks) {
         virDomainBlockInfo info{};
@@ -58,6 +69,7 @@ void measure_disks(virDomainPtr domain, std::vector<DiskFacts>& disks) {
             virDomainGetBlockInfo(domain, disk.target.c_str(), &info, 0) == 0) {
             disk.capacity = {info.capacity};
             disk.allocation = {info.allocation};
+            disk.writes = writes_to(domain, disk.target);
         }
     }
 }
@@ -228,6 +240,19 @@ Result<std::optional<GuestFacts>> find_guest(Session& session, const std::string
         return fail(std::move(facts.error()));
     }
     return std::optional<GuestFacts>(std::move(*facts));
+}
+
+void look_at_writes_again(Session& session, GuestFacts& guest) {
+    const auto domain = domain_by_uuid(session.connection(), guest.ref.uuid);
+    if (!domain) {
+        return;
+    }
+    for (auto& disk : guest.disks) {
+        const auto now = disk.writes ? writes_to(domain->get(), disk.target) : std::nullopt;
+        if (now && now->requests >= disk.writes->requests) {
+            disk.recent = {now->requests - disk.writes->requests, now->bytes - disk.writes->bytes};
+        }
+    }
 }
 
 Result<std::vector<GuestRef>> list_guests(Session& session) {

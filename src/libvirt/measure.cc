@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -77,9 +78,9 @@ struct Content {
     std::uint64_t zero_pages = 0;
     std::uint64_t compressed = 0;
 
-    void add(const char* page) {
+    void add(const char* page, bool zero) {
         ++pages;
-        if (std::all_of(page, page + kPage, [](char byte) { return byte == 0; })) {
+        if (zero) {
             ++zero_pages;
             return;
         }
@@ -88,36 +89,113 @@ struct Content {
         const int size = LZ4_compress_fast(page, out.data(), kPage, kPage, kLz4Acceleration);
         compressed += size > 0 ? static_cast<std::uint64_t>(size) : kPage;
     }
+
+    void tell(MemoryFacts& facts) const {
+        if (pages == 0) {
+            return;
+        }
+        const auto share = [](std::uint64_t part, std::uint64_t whole) {
+            return static_cast<double>(part) / static_cast<double>(whole);
+        };
+        const auto written = pages - zero_pages;
+        facts.pages_sampled = static_cast<std::uint32_t>(pages);
+        facts.zero_share = share(zero_pages, pages);
+        facts.compressed_share = written > 0 ? share(compressed, written * kPage) : 1.0;
+    }
 };
 
-// Reads in random order, so that any prefix of them is a fair sample when time runs out.
-void sample_content(virDomainPtr domain, const std::vector<std::uint64_t>& addresses,
-                    MemoryFacts& facts) {
+/// A piece of memory as it was at a time: a digest for each page, 0 for one that is zero.
+struct Piece {
+    std::uint64_t address = 0;
+    std::array<std::size_t, kChunk / kPage> digests{};
+    TimePoint at{};
+};
+
+std::size_t digest_of(const char* page) {
+    if (std::all_of(page, page + kPage, [](char byte) { return byte == 0; })) {
+        return 0;
+    }
+    return std::max<std::size_t>(1, std::hash<std::string_view>{}({page, kPage}));
+}
+
+/// Reads pieces of one guest's memory.
+class Reader {
+  public:
+    explicit Reader(virDomainPtr domain) : domain_(domain), chunk_(kChunk) {}
+
+    /// False when libvirt refuses: refused once, refused always.
+    bool read(Piece& piece) {
+        if (virDomainMemoryPeek(domain_, piece.address, chunk_.size(), chunk_.data(),
+                                VIR_MEMORY_PHYSICAL) < 0) {
+            return false;
+        }
+        piece.at = Clock::now();
+        for (std::size_t page = 0; page < piece.digests.size(); ++page) {
+            piece.digests[page] = digest_of(chunk_.data() + page * kPage);
+        }
+        return true;
+    }
+
+    void add_to(Content& content, const Piece& piece) const {
+        for (std::size_t page = 0; page < piece.digests.size(); ++page) {
+            content.add(chunk_.data() + page * kPage, piece.digests[page] == 0);
+        }
+    }
+
+  private:
+    virDomainPtr domain_;
+    std::vector<char> chunk_;
+};
+
+// In random order, so that any beginning of them is a fair sample when time runs out.
+std::vector<Piece> read_once(Reader& reader, const std::vector<std::uint64_t>& addresses,
+                             MemoryFacts& facts) {
     const auto deadline = Clock::now() + kContentPatience;
-    std::vector<char> chunk(kChunk);
+    std::vector<Piece> pieces;
     Content content;
     for (const auto address : addresses) {
-        if (Clock::now() > deadline) {
+        Piece piece{.address = address};
+        if (Clock::now() > deadline || !reader.read(piece)) {
             break;
         }
-        if (virDomainMemoryPeek(domain, address, chunk.size(), chunk.data(), VIR_MEMORY_PHYSICAL) <
-            0) {
-            break;  // refused once, refused always
-        }
-        for (std::size_t at = 0; at < chunk.size(); at += kPage) {
-            content.add(chunk.data() + at);
-        }
+        reader.add_to(content, piece);
+        pieces.push_back(piece);
     }
-    if (content.pages == 0) {
+    content.tell(facts);
+    return pieces;
+}
+
+PieceFacts compared(const Piece& before, const Piece& after) {
+    PieceFacts facts;
+    for (std::size_t page = 0; page < before.digests.size(); ++page) {
+        facts.pages += before.digests[page] != 0 || after.digests[page] != 0 ? 1 : 0;
+        facts.changed += before.digests[page] != after.digests[page] ? 1 : 0;
+    }
+    return facts;
+}
+
+// In the same order again, so that about the same time is between the readings of each piece. As
+// late as it takes to be done when the dirty rate is.
+void read_again(Reader& reader, const std::vector<Piece>& pieces, TimePoint end,
+                MemoryFacts& facts) {
+    if (pieces.empty()) {
         return;
     }
-    const auto share = [](std::uint64_t part, std::uint64_t whole) {
-        return static_cast<double>(part) / static_cast<double>(whole);
-    };
-    const auto written = content.pages - content.zero_pages;
-    facts.pages_sampled = static_cast<std::uint32_t>(content.pages);
-    facts.zero_share = share(content.zero_pages, content.pages);
-    facts.compressed_share = written > 0 ? share(content.compressed, written * kPage) : 1.0;
+    const auto took = pieces.back().at - pieces.front().at;
+    std::this_thread::sleep_until(end - took);
+    std::chrono::nanoseconds apart{};
+    for (const auto& before : pieces) {
+        Piece after{.address = before.address};
+        if (Clock::now() > end || !reader.read(after)) {
+            break;
+        }
+        facts.pieces.push_back(compared(before, after));
+        apart += after.at - before.at;
+    }
+    if (!facts.pieces.empty()) {
+        facts.piece_window = std::chrono::duration_cast<milliseconds>(
+            apart / static_cast<std::int64_t>(facts.pieces.size()));
+    }
 }
 
 }  // namespace
@@ -132,13 +210,16 @@ Result<MemoryFacts> measure_memory(Session& session, const GuestFacts& guest, mi
     const bool measuring = window.count() > 0 && guest.state == GuestState::running &&
                            start_dirty_rate(domain->get(), window);
     const auto seed = static_cast<std::uint64_t>(started.time_since_epoch().count());
-    sample_content(
-        domain->get(),
+    Reader reader(domain->get());
+    const auto pieces = read_once(
+        reader,
         addresses_to_read(guest_ram(arch_in(guest.xml), guest.memory), kChunk, kChunks, seed),
         facts);
     if (measuring) {
+        read_again(reader, pieces, started + window, facts);
         wait_for_dirty_rate(domain->get(), started, window, facts);
     }
+    facts.window = std::chrono::duration_cast<milliseconds>(Clock::now() - started);
     return facts;
 }
 

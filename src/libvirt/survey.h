@@ -30,9 +30,23 @@ Result<DestinationFacts> survey_destination(Session& destination, const HostFact
                                             const Request& request);
 
 /// Dirty rate (libvirt's page sampling over `window`, at least 1 s) and, beside it, content of
-/// sampled pages. A part that cannot be had is left out, never an error by itself.
-/// `window` zero: nothing is measured but page content.
+/// sampled pieces of memory, which are read again towards the end of the window to see where the
+/// guest writes. A part that cannot be had is left out, never an error by itself. Of a guest that
+/// does not run, and with `window` zero: nothing but page content.
 Result<MemoryFacts> measure_memory(Session& session, const GuestFacts& guest, milliseconds window);
+
+/// What a host's processors did since it was started, all of them together.
+struct CpuTimes {
+    std::chrono::nanoseconds idle{};
+    std::chrono::nanoseconds all{};
+};
+/// Nothing when libvirt does not tell.
+std::optional<CpuTimes> cpu_times(Session& session);
+/// How many of `cpus` were idle on average; nothing when too little time is between.
+std::optional<double> idle_between(const CpuTimes& before, const CpuTimes& after, unsigned cpus);
+
+/// Sets `recent` of the guest's disks: what was written since they were looked at first.
+void look_at_writes_again(Session& session, GuestFacts& guest);
 
 /// What the running QEMU of a guest can do.
 Result<QemuFeatures> query_features(Session& session, const GuestRef& guest);

@@ -111,4 +111,41 @@ Result<HostFacts> survey_host(Session& session) {
     return facts;
 }
 
+std::optional<CpuTimes> cpu_times(Session& session) {
+    auto* connection = session.connection();
+    int count = 0;
+    if (virNodeGetCPUStats(connection, VIR_NODE_CPU_STATS_ALL_CPUS, nullptr, &count, 0) < 0 ||
+        count <= 0) {
+        return std::nullopt;
+    }
+    std::vector<virNodeCPUStats> stats(static_cast<std::size_t>(count));
+    if (virNodeGetCPUStats(connection, VIR_NODE_CPU_STATS_ALL_CPUS, stats.data(), &count, 0) < 0) {
+        return std::nullopt;
+    }
+    CpuTimes times;
+    for (const auto& entry : stats) {
+        const std::string_view field = entry.field;
+        const std::chrono::nanoseconds value(static_cast<std::int64_t>(entry.value));
+        // who waits for a disk leaves the processor to others
+        if (field == VIR_NODE_CPU_STATS_IDLE || field == VIR_NODE_CPU_STATS_IOWAIT) {
+            times.idle += value;
+        }
+        if (field != VIR_NODE_CPU_STATS_UTILIZATION) {
+            times.all += value;
+        }
+    }
+    return times;
+}
+
+std::optional<double> idle_between(const CpuTimes& before, const CpuTimes& after, unsigned cpus) {
+    // the kernel counts in hundredths of a second
+    constexpr std::chrono::nanoseconds kTelling = milliseconds(200);
+    const auto all = after.all - before.all;
+    if (all < kTelling || after.idle < before.idle) {
+        return std::nullopt;
+    }
+    return cpus * std::min(1.0, static_cast<double>((after.idle - before.idle).count()) /
+                                    static_cast<double>(all.count()));
+}
+
 }  // namespace vmigrate::libvirt

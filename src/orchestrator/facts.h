@@ -43,7 +43,14 @@ struct HostFacts {
     unsigned cpus = 0;
     unsigned guests_running = 0;
     std::optional<BytesPerSecond> link;  ///< of the interface that carries migrations
+    std::optional<double> idle_cpus;     ///< on average while the guest was measured
     milliseconds answer_time{};          ///< of the connection and first call
+};
+
+/// What a guest wrote to a disk.
+struct DiskWrites {
+    std::uint64_t requests = 0;
+    Bytes bytes;
 };
 
 struct DiskFacts {
@@ -57,6 +64,8 @@ struct DiskFacts {
     bool removable = false;  ///< CD-ROM, floppy
     Bytes capacity;
     Bytes allocation;
+    std::optional<DiskWrites> writes;  ///< since its QEMU was started
+    DiskWrites recent;                 ///< of those, while the guest was measured
 };
 
 struct NicFacts {
@@ -128,14 +137,23 @@ struct DestinationFacts {
     std::string qemu_detail;  ///< why that could not be found out
 };
 
+/// A piece of memory that was read twice.
+struct PieceFacts {
+    unsigned pages = 0;    ///< of it that are not zero
+    unsigned changed = 0;  ///< of those between the two times
+};
+
 /// How the guest writes its memory and what that memory is like. Not all of it is always known.
 struct MemoryFacts {
     std::optional<BytesPerSecond> dirty_rate;
     milliseconds dirty_window{};
     std::string dirty_method;  ///< "page-sampling"
     std::uint32_t pages_sampled = 0;
-    double zero_share = 0;        ///< 0..1 of the sampled pages
-    double compressed_share = 1;  ///< size after lz4 / size before, of pages that are not zero
+    double zero_share = 0;           ///< 0..1 of the sampled pages
+    double compressed_share = 1;     ///< size after lz4 / size before, of pages that are not zero
+    std::vector<PieceFacts> pieces;  ///< in no order; empty when nothing was read twice
+    milliseconds piece_window{};     ///< between the two times, on average
+    milliseconds window{};           ///< that the measuring took as a whole
 };
 
 /// What earlier migrations between two hosts achieved.
