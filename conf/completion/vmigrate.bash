@@ -91,7 +91,7 @@ _vmigrate() {
         return
         ;;
     --compression | --comp-methods)
-        mapfile -t COMPREPLY < <(compgen -W "mt xbzrle lz4" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "auto off mt xbzrle lz4" -- "$word")
         return
         ;;
     esac

@@ -112,7 +112,7 @@ void RequestOptions::add_transport(CLI::App& app) {
     add_key_flag(app, "--tls", "tls", "yes", "Encrypt the memory stream and the storage copy");
     add_key_flag(app, "--compressed", "compression", "xbzrle", "Compress memory with xbzrle");
     add_key_option(app, "--comp-methods", "compression", "", "METHOD",
-                   "Compress memory with mt, xbzrle or lz4");
+                   "Compress memory with mt, xbzrle or lz4; off, auto");
     add_key_flag(app, "--parallel", "parallel-connections", "2", "Two connections for memory");
     add_key_option(app, "--parallel-connections", "parallel-connections", "", "N",
                    "That many connections for memory");

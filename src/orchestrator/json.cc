@@ -102,6 +102,7 @@ Json to_json(const Check& check) {
 
 Json to_json(const Prediction& prediction) {
     return {{"converges", prediction.converges},
+            {"converges_unaided", prediction.unaided},
             {"assumed", prediction.assumed},
             {"bandwidth_bytes_per_s", prediction.bandwidth.count},
             {"iterations", prediction.iterations},
@@ -109,6 +110,8 @@ Json to_json(const Prediction& prediction) {
             {"disk_sent_bytes", prediction.disk_sent.count},
             {"total_ms", prediction.total.count()},
             {"blackout_ms", prediction.blackout.count()},
+            {"throttled_ms", prediction.throttled.count()},
+            {"throttle_percent_max", prediction.throttle_percent_max},
             {"bandwidth_needed_bytes_per_s", prediction.bandwidth_needed.count},
             {"ceiling_needed_ms", prediction.ceiling_needed.count()},
             {"confidence", prediction.confidence},
@@ -127,6 +130,7 @@ Json to_json(const HostFacts& host) {
             {"memory_total_bytes", host.memory_total.count},
             {"memory_free_bytes", host.memory_free.count},
             {"cpus", host.cpus},
+            {"idle_cpus", or_null(host.idle_cpus, kSame)},
             {"guests_running", host.guests_running},
             {"link_bytes_per_s", or_null(host.link, kBytes)},
             {"answer_time_ms", host.answer_time.count()}};

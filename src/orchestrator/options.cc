@@ -27,20 +27,22 @@ constexpr NameTable<StorageMode, 5> kStorageModes = {
      {StorageMode::copy_in_stream, "copy-in-stream"}}};
 constexpr NameTable<Transport, 2> kTransports = {
     {{Transport::native, "native"}, {Transport::tunnelled, "tunnelled"}}};
-constexpr NameTable<Compression, 4> kCompressions = {{{Compression::off, "off"},
+constexpr NameTable<Compression, 5> kCompressions = {{{Compression::automatic, "auto"},
+                                                      {Compression::off, "off"},
                                                       {Compression::multithread, "mt"},
                                                       {Compression::xbzrle, "xbzrle"},
                                                       {Compression::lz4, "lz4"}}};
 /// QEMU takes powers of two from a page up to its own default.
-constexpr NameTable<Bytes, 9> kBlockSizes = {{{kibibytes(4), "4KiB"},
-                                              {kibibytes(8), "8KiB"},
-                                              {kibibytes(16), "16KiB"},
-                                              {kibibytes(32), "32KiB"},
-                                              {kibibytes(64), "64KiB"},
-                                              {kibibytes(128), "128KiB"},
-                                              {kibibytes(256), "256KiB"},
-                                              {kibibytes(512), "512KiB"},
-                                              {mebibytes(1), "1MiB"}}};
+constexpr NameTable<Bytes, 10> kBlockSizes = {{{kAutomaticBlockSize, "auto"},
+                                               {kibibytes(4), "4KiB"},
+                                               {kibibytes(8), "8KiB"},
+                                               {kibibytes(16), "16KiB"},
+                                               {kibibytes(32), "32KiB"},
+                                               {kibibytes(64), "64KiB"},
+                                               {kibibytes(128), "128KiB"},
+                                               {kibibytes(256), "256KiB"},
+                                               {kibibytes(512), "512KiB"},
+                                               {mebibytes(1), "1MiB"}}};
 
 /// The form of the value is said once, here; `set` and `get` follow from the member's type.
 struct Described {
@@ -262,12 +264,14 @@ std::vector<OptionKey> make_keys() {
             &Options::postcopy_resume),
         choice_key({"compression",
                     "Compress memory pages: off, mt (zlib threads), xbzrle (differences), lz4 (LZ4 "
-                    "threads; takes the patched QEMU on both hosts).",
-                    "When the link is slow and processors are idle.",
+                    "threads; takes the patched QEMU on both hosts), auto (lz4 or parallel "
+                    "connections where memory, link and idle processors say that it is faster).",
+                    "off when the hosts' processors are needed otherwise.",
                     "Processor time on both hosts; lz4 takes a small part of what mt takes."},
-                   "off|mt|xbzrle|lz4", kCompressions, &Options::compression),
+                   "auto|off|mt|xbzrle|lz4", kCompressions, &Options::compression),
         count_key({"lz4-acceleration",
-                   "How much lz4 gives up of its effect for its speed; 1 compresses best.",
+                   "How much lz4 gives up of its effect for its speed; 1 compresses best. Where "
+                   "compression is auto and this is not set, 1 is taken when processors are idle.",
                    "Lower it when the link is slow, raise it when processors are busy.",
                    "A larger value sends more bytes."},
                   "count", &Options::lz4_acceleration, 1, 65537),
@@ -283,16 +287,18 @@ std::vector<OptionKey> make_keys() {
                  &Options::ram_save_max_wait),
         count_key({"ram-delay-save-percent",
                    "Up to this share of the memory, that which the guest writes most, is sent when "
-                   "the rest is done; at most 90, 0 = never.",
+                   "the rest is done; at most 90, 0 = never. More when this is not set and the "
+                   "guest is seen to write more than that much.",
                    "Lower it when most of the memory is written all the time.",
                    "A little processor time; what is sent late may come in one go."},
                   "percent", &Options::ram_delay_save_percent, 0, 90),
         choice_key({"mig-block-size",
                     "What one write of the guest makes QEMU send again while it copies disks in "
-                    "the stream; anything but 1MiB takes the patched QEMU on both hosts.",
+                    "the stream; anything but 1MiB takes the patched QEMU on both hosts. auto: as "
+                    "large as the guest's writes are on average, 64KiB when that is not known.",
                     "Lower it for guests that write little here and there.",
                     "A small value takes memory for the list of blocks."},
-                   "4KiB|8KiB|16KiB|32KiB|64KiB|128KiB|256KiB|512KiB|1MiB", kBlockSizes,
+                   "auto|4KiB|8KiB|16KiB|32KiB|64KiB|128KiB|256KiB|512KiB|1MiB", kBlockSizes,
                    &Options::mig_block_size),
         yes_key({"verify-ram",
                  "Compare all memory of both sides before the guest runs on the destination, else "
@@ -437,8 +443,8 @@ Result<void> validate(const Options& options) {
                 "of the result");
         }
     }
-    if (options.parallel_connections > 0 && options.compression != Compression::off &&
-        options.compression != Compression::lz4) {
+    if (options.parallel_connections > 0 && (options.compression == Compression::multithread ||
+                                             options.compression == Compression::xbzrle)) {
         return complain(
             fmt::format("parallel-connections and compression {} exclude each other; lz4 goes "
                         "together with them",

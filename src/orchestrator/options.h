@@ -20,8 +20,11 @@ enum class CeilingAction { keep, exceed };
 enum class AutoSwitch { automatic, on, off };
 enum class StorageMode { automatic, shared, copy, copy_incremental, copy_in_stream };
 enum class Transport { native, tunnelled };
-enum class Compression { off, multithread, xbzrle, lz4 };
+enum class Compression { automatic, off, multithread, xbzrle, lz4 };
 enum class ClearText { refuse, allow };
+
+/// As mig-block-size: chosen by how the guest writes.
+constexpr Bytes kAutomaticBlockSize{0};
 
 struct Options {
     BytesPerSecond bandwidth{};  ///< 0 = pick from link and history
@@ -42,12 +45,12 @@ struct Options {
     milliseconds throttle_hold{3000};
     bool postcopy = false;
     milliseconds postcopy_resume{std::chrono::minutes(10)};
-    Compression compression = Compression::off;
+    Compression compression = Compression::automatic;
     unsigned lz4_acceleration = 8;
     bool bypass_compression = true;
     milliseconds ram_save_max_wait{50};
     unsigned ram_delay_save_percent = 30;
-    Bytes mig_block_size = kibibytes(64);
+    Bytes mig_block_size = kAutomaticBlockSize;
     bool verify_ram = false;
     unsigned parallel_connections = 0;
     Transport transport = Transport::native;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "orchestrator/choices.h"
 #include "orchestrator/qemu_choice.h"
 #include "orchestrator/storage_plan.h"
 
@@ -86,7 +87,6 @@ std::string transport_note(const MigrationCall& call) {
                : "native, managed: QEMU to QEMU, few copies; cancelled if vmigrate dies";
 }
 
-/// Throttling is a promise about the guest's speed: decided here, and said.
 /// The throttle is vmigrate's own affair unless QEMU is to do it by itself.
 ThrottleMeans throttle_means(const Options& options, const GuestFacts& guest) {
     if (options.auto_converge != AutoSwitch::automatic || guest.state != GuestState::running) {
@@ -97,6 +97,7 @@ ThrottleMeans throttle_means(const Options& options, const GuestFacts& guest) {
                : ThrottleMeans::auto_converge;
 }
 
+/// Throttling is a promise about the guest's speed: decided here, and said.
 void choose_throttle(Plan& plan) {
     const auto& options = plan.request.options;
     if (plan.call.offline || options.auto_converge == AutoSwitch::off) {
@@ -113,7 +114,15 @@ void choose_throttle(Plan& plan) {
         plan.call.auto_converge_initial = 1;
         plan.call.auto_converge_increment = 1;
     }
-    if (!plan.prediction.converges && plan.call.throttle != ThrottleMeans::none) {
+}
+
+/// What will be done to a guest that does not converge by itself.
+void note_means(Plan& plan) {
+    auto& prediction = plan.prediction;
+    if (prediction.unaided) {
+        return;
+    }
+    if (plan.call.throttle != ThrottleMeans::none) {
         plan.notes.push_back(
             fmt::format("it will not converge at full speed: the guest will be throttled, by {}",
                         plan.call.throttle == ThrottleMeans::value
@@ -122,8 +131,22 @@ void choose_throttle(Plan& plan) {
     }
     // Throttled or moved by post-copy it converges; only a plain pre-copy does not.
     if (plan.call.auto_converge || plan.call.throttle != ThrottleMeans::none) {
-        plan.prediction.converges = true;
+        prediction.converges = true;
+    } else if (plan.call.postcopy || plan.request.options.timeout_action == TimeoutAction::force ||
+               plan.request.options.ceiling_action == CeilingAction::exceed) {
+        prediction.converges = true;
+        plan.notes.emplace_back(plan.call.postcopy
+                                    ? "it will not converge by pre-copy; post-copy is allowed"
+                                    : "it will not converge; it will be forced over, "
+                                      "whatever the blackout");
     }
+}
+
+/// REQUIRES: one of them is known.
+BytesPerSecond slower_link(const HostFacts& source, const HostFacts& destination) {
+    return source.link && destination.link
+               ? std::min(*source.link, *destination.link)
+               : source.link.value_or(destination.link.value_or(BytesPerSecond{}));
 }
 
 }  // namespace
@@ -140,9 +163,7 @@ BandwidthChoice choose_bandwidth(const Options& options, const HostFacts& source
         choice.limit = options.bandwidth;
         choice.reason = fmt::format("bandwidth {} as asked", format_rate(choice.limit));
     } else if (source.link || destination.link) {
-        const auto link = source.link && destination.link
-                              ? std::min(*source.link, *destination.link)
-                              : source.link.value_or(destination.link.value_or(BytesPerSecond{}));
+        const auto link = slower_link(source, destination);
         choice.limit = link * (options.bandwidth_share_percent / 100.0);
         choice.reason =
             fmt::format("bandwidth {}: {} % of the link's {}", format_rate(choice.limit),
@@ -151,6 +172,9 @@ BandwidthChoice choose_bandwidth(const Options& options, const HostFacts& source
         choice.reason = "bandwidth unlimited: the link's speed is not known";
     }
     choice.expected = known(choice.limit);
+    if (history.bandwidth || source.link || destination.link) {
+        choice.full = history.bandwidth ? *history.bandwidth : slower_link(source, destination);
+    }
     if (history.bandwidth) {
         choice.reason += fmt::format("; {} earlier migration(s) between these hosts reached {}",
                                      history.migrations, format_rate(*history.bandwidth));
@@ -201,29 +225,28 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     plan.source = source;
     plan.destination = destination;
     plan.memory = memory;
-    plan.checks = preflight(request, guest, source, destination, clear_text);
 
-    const auto storage = plan_storage(request, guest, destination);
     const auto bandwidth = choose_bandwidth(request.options, source, destination.host, history);
-    plan.call = call_for(request, guest, storage, bandwidth);
-    auto qemu = choose_qemu(request, guest, destination);
+    auto settled = settle(request, guest, source, destination, memory, bandwidth);
+    plan.request.options = std::move(settled.options);
+    const auto& options = plan.request.options;
+    plan.checks = preflight(plan.request, guest, source, destination, clear_text);
+    plan.call =
+        call_for(plan.request, guest, plan_storage(plan.request, guest, destination), bandwidth);
+    auto qemu = choose_qemu(plan.request, guest, destination);
     plan.qemu = std::move(qemu.wishes);
     plan.call.qemu = std::move(qemu.settings);
-    Bytes disk_to_copy;
-    for (const auto& volume : storage.volumes) {
-        disk_to_copy += volume.capacity;
-    }
-    plan.prediction = predict(request.options, guest, memory, bandwidth.expected, disk_to_copy);
     plan.notes.push_back(bandwidth.reason);
     if (!request.offline) {
         plan.notes.push_back(transport_note(plan.call));
     }
-    if (plan.call.downtime_limit < request.options.downtime_limit) {
-        plan.notes.push_back(fmt::format(
-            "downtime limit {} instead of {}: more does not fit under "
-            "the blackout ceiling of {}",
-            format_time(plan.call.downtime_limit), format_time(request.options.downtime_limit),
-            format_time(request.options.blackout_ceiling)));
+    plan.notes.insert(plan.notes.end(), settled.notes.begin(), settled.notes.end());
+    if (plan.call.downtime_limit < options.downtime_limit) {
+        plan.notes.push_back(
+            fmt::format("downtime limit {} instead of {}: more does not fit under "
+                        "the blackout ceiling of {}",
+                        format_time(plan.call.downtime_limit), format_time(options.downtime_limit),
+                        format_time(options.blackout_ceiling)));
     }
     plan.notes.push_back(persistence_note(plan));
     plan.notes.push_back(storage_note(plan));
@@ -231,15 +254,8 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     if (request.observe_only) {
         plan.notes.emplace_back("observe-only: the live policies decide, and set nothing");
     }
-    if (!plan.prediction.converges &&
-        (plan.call.postcopy || request.options.timeout_action == TimeoutAction::force ||
-         request.options.ceiling_action == CeilingAction::exceed)) {
-        plan.prediction.converges = true;
-        plan.notes.emplace_back(plan.call.postcopy
-                                    ? "it will not converge by pre-copy; post-copy is allowed"
-                                    : "it will not converge; it will be forced over, "
-                                      "whatever the blackout");
-    }
+    plan.prediction = predict(plan, bandwidth, history);
+    note_means(plan);
     return plan;
 }
 

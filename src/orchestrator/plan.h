@@ -120,6 +120,7 @@ std::string_view name_of(QemuWish::Fate fate);
 
 struct Prediction {
     bool converges = true;
+    bool unaided = true;   ///< without throttle, post-copy or force
     bool assumed = false;  ///< the dirty rate is not known: the figures are for an idle guest
     BytesPerSecond bandwidth;
     std::uint32_t iterations = 0;
@@ -127,6 +128,8 @@ struct Prediction {
     Bytes disk_sent;
     milliseconds total{};
     milliseconds blackout{};
+    milliseconds throttled{};  ///< how long, and at most how hard
+    unsigned throttle_percent_max = 0;
     /// Below this bandwidth it will not converge under the ceiling (0 = any will do).
     BytesPerSecond bandwidth_needed{};
     /// With this bandwidth it will not converge under a ceiling below this.
@@ -168,21 +171,21 @@ Result<Choice> choose_destination(const Request& request, const GuestFacts& gues
                                   const std::vector<DestinationFacts>& candidates,
                                   ClearText clear_text);
 
-/// How the iterations will go: a full copy, then each one sends what was dirtied during the last.
-/// Model: sent(0) = non-zero memory, sent(i+1) = min(writable, dirty_rate * sent(i) / bandwidth);
-/// it ends when what remains fits into the ceiling less the switchover reserve.
-Prediction predict(const Options& options, const GuestFacts& guest, const MemoryFacts& memory,
-                   BytesPerSecond bandwidth, Bytes disk_to_copy);
-
 /// The bandwidth to ask for, and why: the policy's own figure, else a share of the slower link,
 /// else unlimited. `expected` is what to predict with (history or limit), 0 when unknown.
 struct BandwidthChoice {
     BytesPerSecond limit{};
     BytesPerSecond expected{};
+    std::optional<BytesPerSecond> full;  ///< what the link carries, whatever the limit
     std::string reason;
 };
 BandwidthChoice choose_bandwidth(const Options& options, const HostFacts& source,
                                  const HostFacts& destination, const PairHistory& history);
+
+/// How the migration will go, by simulation (simulation.h): what is dirtied and how that saturates,
+/// compression, the steps of the live policies, the throttle, disks.
+/// REQUIRES: all but checks, notes and the prediction itself is in `plan`.
+Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const PairHistory& history);
 
 /// Puts everything together. `destination` and `memory` are of the chosen host.
 Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts& source,

@@ -4,64 +4,24 @@
 #include <algorithm>
 
 #include "orchestrator/plan.h"
+#include "orchestrator/simulation.h"
 
 namespace vmigrate {
 namespace {
 
-/// Setting up the destination (process start, connection) and, after a disk copy, its end.
+/// Setting up the destination (process start, connection), when no earlier migration tells.
 constexpr milliseconds kSetup{500};
+/// What libvirt needs around a copy of disks: until it is in step with the guest's writes and
+/// memory flows, and to end it while the guest stands still.
+constexpr milliseconds kCopySetup{1500};
+constexpr milliseconds kCopyEnd{50};
+/// What one write makes libvirt's copy send again.
+constexpr Bytes kMirrorBlock = kibibytes(64);
 /// Used when neither link nor history says anything.
 constexpr BytesPerSecond kAssumedBandwidth{125'000'000};
+/// What a link carries whose speed is not known, but to whose use a limit was set.
+constexpr BytesPerSecond kAssumedLink{1'250'000'000};
 constexpr std::uint64_t kMostBandwidth = std::uint64_t{1} << 40U;
-
-struct Course {
-    bool fits = false;  ///< what remains fits into the limit in force
-    std::uint32_t iterations = 0;
-    Bytes sent;
-    milliseconds total{};
-    milliseconds pause{};  ///< time to send what remains at the end
-};
-
-struct Load {
-    Bytes full_copy;  ///< memory that is not zero
-    BytesPerSecond dirty_rate;
-};
-
-milliseconds highest_limit(const Options& options) {
-    return options.blackout_ceiling - options.switchover_reserve;
-}
-
-/// Plays the iterations with the same rule as the live policy: the downtime limit starts low and
-/// goes up one step whenever an iteration stalls.
-Course play(const Options& options, const Load& load, BytesPerSecond bandwidth) {
-    Course course;
-    Bytes remaining = load.full_copy;
-    const auto most = highest_limit(options);
-    auto limit = std::min(options.downtime_limit, most);
-    const auto step = (most - limit) / options.downtime_steps;
-    for (;;) {
-        course.pause = time_to_send(remaining, bandwidth);
-        course.fits = course.pause <= limit;
-        if (course.fits || course.iterations >= options.max_iterations) {
-            course.total += course.pause;
-            course.sent += remaining;
-            ++course.iterations;
-            return course;
-        }
-        course.total += course.pause;
-        course.sent += remaining;
-        ++course.iterations;
-        const auto next = std::min(load.full_copy, carried(load.dirty_rate, course.pause));
-        const auto better = remaining * (1.0 - options.stall_percent / 100.0);
-        if (next > better) {
-            limit = std::min(most, limit + step);
-            if (limit == most && next >= remaining && time_to_send(next, bandwidth) > most) {
-                course.iterations = options.max_iterations;  // it only goes on like this
-            }
-        }
-        remaining = next;
-    }
-}
 
 /// Smallest value in [low, high] for which `good` holds; `good` is monotone.
 template <class Predicate>
@@ -77,9 +37,102 @@ std::uint64_t least(std::uint64_t low, std::uint64_t high, Predicate good) {
     return low;
 }
 
+bool uses_lz4(const MigrationCall& call) {
+    const auto capability = call.qemu.capabilities.find("lz4");
+    const auto method = call.qemu.parameters.find("multifd-compression");
+    return (capability != call.qemu.capabilities.end() && capability->second) ||
+           (method != call.qemu.parameters.end() && method->second == "\"lz4\"");
+}
+
+unsigned delay_percent(const MigrationCall& call) {
+    const auto found = call.qemu.parameters.find("ram-delay-save-percent");
+    return found == call.qemu.parameters.end()
+               ? 0
+               : static_cast<unsigned>(std::stoul("0" + found->second));
+}
+
+Scene scene_of(const Plan& plan, const BandwidthChoice& bandwidth, BytesPerSecond expected) {
+    Scene scene;
+    scene.memory = plan.guest.memory;
+    scene.writes = profile_of(plan.memory, plan.guest.memory);
+    if (plan.guest.state != GuestState::running) {
+        for (auto& part : scene.writes.parts) {
+            part.writes_per_s = 0;
+        }
+    }
+    scene.wire_share = uses_lz4(plan.call) ? plan.memory.compressed_share : 1.0;
+    scene.bandwidth = expected;
+    scene.limited = bandwidth.limit.count > 0 && bandwidth.limit <= expected;
+    scene.full_bandwidth =
+        scene.limited ? std::max(expected, bandwidth.full.value_or(kAssumedLink)) : expected;
+    scene.throttle = plan.call.throttle;
+    scene.auto_converge = plan.call.auto_converge;
+    scene.delay_percent = delay_percent(plan.call);
+    return scene;
+}
+
+bool copied_by_libvirt(const Plan& plan) {
+    return !plan.call.volumes.empty() && plan.call.storage != StorageMode::copy_in_stream;
+}
+
+/// What a disk that is copied means for the wire.
+struct DiskLoad {
+    Bytes once;                    ///< to copy all of it
+    double again_bytes_per_s = 0;  ///< to copy again what the guest writes meanwhile
+};
+
+DiskLoad load_of(const VolumeMove& volume, const Plan& plan) {
+    DiskLoad load{volume.capacity, 0};
+    const auto& disks = plan.guest.disks;
+    const auto disk = std::ranges::find(disks, volume.target, &DiskFacts::target);
+    if (disk == disks.end()) {
+        return load;
+    }
+    const bool by_libvirt = copied_by_libvirt(plan);
+    // libvirt's copy takes the holes of a raw disk for data
+    if (by_libvirt && disk->format != "raw" && disk->allocation.count > 0) {
+        load.once = std::min(volume.capacity, disk->allocation);
+    }
+    const auto& recent = disk->recent;
+    if (plan.memory.window.count() > 0 && recent.requests > 0) {
+        // one write makes a whole block dirty
+        const auto block = by_libvirt ? kMirrorBlock : plan.request.options.mig_block_size;
+        const auto each = std::max(block.count, recent.bytes.count / recent.requests);
+        load.again_bytes_per_s = 1000.0 * static_cast<double>(recent.requests * each) /
+                                 static_cast<double>(plan.memory.window.count());
+    }
+    return load;
+}
+
+/// The time that disks take before, or with in-stream copies beside, the memory.
+milliseconds disk_time(const Plan& plan, BytesPerSecond bandwidth) {
+    if (plan.call.volumes.empty()) {
+        return {};
+    }
+    DiskLoad all;
+    for (const auto& volume : plan.call.volumes) {
+        const auto load = load_of(volume, plan);
+        all.once += load.once;
+        all.again_bytes_per_s += load.again_bytes_per_s;
+    }
+    // What is written meanwhile is copied again, and what is written during that, and so on.
+    const double again =
+        std::min(0.9, all.again_bytes_per_s /
+                          static_cast<double>(std::max<std::uint64_t>(1, bandwidth.count)));
+    return time_to_send(all.once * (1.0 / (1.0 - again)), bandwidth) +
+           (copied_by_libvirt(plan) ? kCopySetup : milliseconds(0));
+}
+
 std::string confidence_of(const MemoryFacts& memory) {
     if (!memory.dirty_rate) {
         return "the dirty rate is not known: these are the figures of an idle guest, a lower bound";
+    }
+    if (!memory.pieces.empty()) {
+        return fmt::format(
+            "dirty rate from {} of {} and from {} pieces of memory read twice, {} apart; what is "
+            "written seldom, or in bursts, may be missed",
+            format_time(memory.dirty_window), memory.dirty_method, memory.pieces.size(),
+            format_time(memory.piece_window));
     }
     return fmt::format(
         "dirty rate from {} of {}; it counts a page once however often it is written and leaves "
@@ -87,91 +140,135 @@ std::string confidence_of(const MemoryFacts& memory) {
         format_time(memory.dirty_window), memory.dirty_method);
 }
 
-void explain(Prediction& prediction, const Options& options, const GuestFacts& guest,
-             const MemoryFacts& memory, const Load& load, const Course& course) {
-    auto& reasons = prediction.reasons;
+void explain_memory(std::vector<std::string>& reasons, const Plan& plan, const Scene& scene) {
+    const auto& memory = plan.memory;
     if (memory.pages_sampled > 0) {
         reasons.push_back(fmt::format(
             "{} of memory, {:.0f} % of {} sampled pages are zero, the others would shrink to "
             "{:.0f} % with lz4",
-            format_bytes(guest.memory), memory.zero_share * 100, memory.pages_sampled,
+            format_bytes(plan.guest.memory), memory.zero_share * 100, memory.pages_sampled,
             memory.compressed_share * 100));
     } else {
         reasons.push_back(
-            fmt::format("{} of memory, content not sampled", format_bytes(guest.memory)));
+            fmt::format("{} of memory, content not sampled", format_bytes(plan.guest.memory)));
     }
-    reasons.push_back(fmt::format("the full copy sends {} at {}: {}", format_bytes(load.full_copy),
-                                  format_rate(prediction.bandwidth),
-                                  format_time(time_to_send(load.full_copy, prediction.bandwidth))));
-    if (prediction.disk_sent.count > 0) {
-        reasons.push_back(fmt::format(
-            "before that, {} of disks are copied: {}", format_bytes(prediction.disk_sent),
-            format_time(time_to_send(prediction.disk_sent, prediction.bandwidth))));
-    }
+    const Bytes full{static_cast<std::uint64_t>(scene.writes.bytes() * scene.wire_share)};
+    reasons.push_back(fmt::format("the full copy sends {}{} at {}: {}", format_bytes(full),
+                                  scene.wire_share < 1 ? ", compressed," : "",
+                                  format_rate(scene.bandwidth),
+                                  format_time(time_to_send(full, scene.bandwidth))));
     if (memory.dirty_rate) {
         reasons.push_back(fmt::format(
             "the guest dirties {}, {:.0f} % of the bandwidth", format_rate(*memory.dirty_rate),
             100.0 * static_cast<double>(memory.dirty_rate->count) /
-                static_cast<double>(std::max<std::uint64_t>(1, prediction.bandwidth.count))));
+                static_cast<double>(std::max<std::uint64_t>(1, scene.bandwidth.count))));
     }
-    if (course.fits) {
+    if (scene.writes.split) {
         reasons.push_back(
-            fmt::format("what remains fits into the blackout ceiling ({}) after {} "
-                        "iteration(s)",
-                        format_time(options.blackout_ceiling), course.iterations));
-    } else {
-        reasons.push_back(fmt::format(
-            "what remains never fits into the blackout ceiling ({}): it takes at least {} or a "
-            "ceiling of {}",
-            format_time(options.blackout_ceiling), format_rate(prediction.bandwidth_needed),
-            format_time(prediction.ceiling_needed)));
+            fmt::format("{:.0f} % of its writes go to {:.0f} % of its memory",
+                        scene.writes.first_share_of_writes() * 100,
+                        100.0 * scene.writes.parts.front().bytes /
+                            static_cast<double>(std::max<std::uint64_t>(1, scene.memory.count))));
     }
+}
+
+void explain_end(Prediction& prediction, const Options& options, const Course& plain,
+                 const Course& course) {
+    auto& reasons = prediction.reasons;
+    if (plain.fits()) {
+        reasons.push_back(
+            fmt::format("what remains fits into the blackout ceiling ({}) after {} iteration(s)",
+                        format_time(options.blackout_ceiling), plain.iterations));
+        return;
+    }
+    reasons.push_back(fmt::format(
+        "what remains never fits into the blackout ceiling ({}): it takes at least {} or a ceiling "
+        "of {}",
+        format_time(options.blackout_ceiling), format_rate(prediction.bandwidth_needed),
+        format_time(prediction.ceiling_needed)));
+    if (course.throttle_percent_max > 0) {
+        reasons.push_back(fmt::format("throttled for {}, up to {} %, it {}",
+                                      format_time(course.throttled), course.throttle_percent_max,
+                                      course.fits() ? "fits" : "does not fit either"));
+    }
+    if (course.end == Course::End::postcopy) {
+        reasons.push_back(fmt::format("post-copy then sends the rest in {}, while it runs there",
+                                      format_time(course.after)));
+    } else if (course.end == Course::End::forced) {
+        reasons.emplace_back("it is forced over then, whatever the blackout");
+    }
+}
+
+/// Below which bandwidth, and under which ceiling, it does not converge by itself.
+void find_needs(Prediction& prediction, const Options& options, const Scene& scene) {
+    prediction.bandwidth_needed = {
+        least(scene.bandwidth.count, kMostBandwidth, [&](std::uint64_t rate) {
+            auto faster = scene;
+            faster.bandwidth = {rate};
+            return play(options, faster).fits();
+        })};
+    prediction.ceiling_needed = milliseconds(static_cast<std::int64_t>(
+        least(static_cast<std::uint64_t>(options.blackout_ceiling.count()), 3'600'000,
+              [&](std::uint64_t ceiling) {
+                  auto wider = options;
+                  wider.blackout_ceiling = milliseconds(static_cast<std::int64_t>(ceiling));
+                  return play(wider, scene).fits();
+              })));
 }
 
 }  // namespace
 
-Prediction predict(const Options& options, const GuestFacts& guest, const MemoryFacts& memory,
-                   BytesPerSecond bandwidth, Bytes disk_to_copy) {
+Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const PairHistory& history) {
     Prediction prediction;
-    if (guest.state == GuestState::shut_off) {
+    const auto& options = plan.request.options;
+    if (plan.guest.state == GuestState::shut_off) {
         prediction.reasons.emplace_back("only the definition moves");
         prediction.confidence = "certain";
         return prediction;
     }
-    prediction.assumed = !memory.dirty_rate || bandwidth.count == 0;
-    prediction.bandwidth = bandwidth.count == 0 ? kAssumedBandwidth : bandwidth;
-    prediction.disk_sent = disk_to_copy;
-    prediction.confidence = confidence_of(memory);
-    if (bandwidth.count == 0) {
+    const bool running = plan.guest.state == GuestState::running;
+    prediction.assumed = (running && !plan.memory.dirty_rate) || bandwidth.expected.count == 0;
+    prediction.bandwidth = bandwidth.expected.count == 0 ? kAssumedBandwidth : bandwidth.expected;
+    prediction.confidence =
+        running ? confidence_of(plan.memory) : "the guest is paused: nothing changes on the way";
+    for (const auto& volume : plan.call.volumes) {
+        prediction.disk_sent += volume.capacity;
+    }
+    if (bandwidth.expected.count == 0) {
         prediction.reasons.push_back(
             fmt::format("neither link nor history tells the bandwidth; {} is assumed",
                         format_rate(kAssumedBandwidth)));
     }
 
-    Load load{guest.memory * (1.0 - memory.zero_share),
-              guest.state == GuestState::running ? memory.dirty_rate.value_or(BytesPerSecond{})
-                                                 : BytesPerSecond{}};
-    const auto course = play(options, load, prediction.bandwidth);
-    prediction.converges = course.fits;
+    const auto scene = scene_of(plan, bandwidth, prediction.bandwidth);
+    auto unaided = scene;
+    unaided.throttle = ThrottleMeans::none;
+    unaided.auto_converge = false;
+    const auto plain = play(options, unaided);
+    const auto course = plain.fits() ? plain : play(options, scene);
+    const auto disks = disk_time(plan, prediction.bandwidth);
+    prediction.converges = course.end != Course::End::gave_up;
+    prediction.unaided = plain.fits();
     prediction.iterations = course.iterations;
     prediction.memory_sent = course.sent;
-    prediction.total = kSetup + course.total + time_to_send(disk_to_copy, prediction.bandwidth);
-    prediction.blackout = guest.state == GuestState::running
-                              ? course.pause + options.switchover_reserve
-                              : milliseconds(0);
-    if (!course.fits) {
-        prediction.bandwidth_needed = {
-            least(prediction.bandwidth.count, kMostBandwidth,
-                  [&](std::uint64_t rate) { return play(options, load, {rate}).fits; })};
-        prediction.ceiling_needed = milliseconds(static_cast<std::int64_t>(
-            least(static_cast<std::uint64_t>(options.blackout_ceiling.count()), 3'600'000,
-                  [&](std::uint64_t ceiling) {
-                      auto wider = options;
-                      wider.blackout_ceiling = milliseconds(static_cast<std::int64_t>(ceiling));
-                      return play(wider, load, prediction.bandwidth).fits;
-                  })));
+    prediction.throttled = course.throttled;
+    prediction.throttle_percent_max = course.throttle_percent_max;
+    const auto switchover =
+        options.switchover_reserve + (copied_by_libvirt(plan) ? kCopyEnd : milliseconds(0));
+    prediction.blackout = running ? course.pause + switchover : milliseconds(0);
+    prediction.total = history.setup.value_or(kSetup) + disks + course.flow + course.pause +
+                       switchover + course.after;
+    if (!plain.fits()) {
+        find_needs(prediction, options, unaided);
     }
-    explain(prediction, options, guest, memory, load, course);
+    explain_memory(prediction.reasons, plan, scene);
+    if (disks.count() > 0) {
+        prediction.reasons.push_back(fmt::format(
+            "{} of disks are copied {}: {}", format_bytes(prediction.disk_sent),
+            plan.call.storage == StorageMode::copy_in_stream ? "first in the stream" : "before",
+            format_time(disks)));
+    }
+    explain_end(prediction, options, plain, course);
     return prediction;
 }
 

@@ -27,10 +27,6 @@ bool has_qemu(const Request& request, const GuestFacts& guest) {
            (guest.state == GuestState::running || guest.state == GuestState::paused);
 }
 
-bool knows(Known qemu, const std::string& name) {
-    return qemu && (qemu->capabilities.contains(name) || qemu->parameters.contains(name));
-}
-
 bool is_on(Known qemu, const std::string& capability) {
     if (!qemu) {
         return false;
@@ -72,7 +68,8 @@ class Chooser {
             parameter("ram-delay-save-percent", options_.ram_delay_save_percent,
                       "memory that the guest keeps writing is sent each time");
         }
-        if (applies(in_stream, "mig-block-size", kNoDisk)) {
+        if (options_.mig_block_size != kAutomaticBlockSize &&
+            applies(in_stream, "mig-block-size", kNoDisk)) {
             parameter("mig-block-size", options_.mig_block_size.count, "");
         }
         if (options_.verify_ram && !missing("verify-ram", "verify-ram", true, kNotCompared)) {
@@ -187,7 +184,17 @@ class Chooser {
     QemuChoice choice_;
 };
 
+/// Without content of the memory nothing is chosen that would depend on the destination.
+bool may_choose_lz4(const Options& options) {
+    return options.compression == Compression::lz4 ||
+           (options.compression == Compression::automatic && options.measure);
+}
+
 }  // namespace
+
+bool knows(const std::optional<QemuFeatures>& qemu, const std::string& name) {
+    return qemu && (qemu->capabilities.contains(name) || qemu->parameters.contains(name));
+}
 
 bool needs_destination_qemu(const Request& request, const GuestFacts& guest) {
     const auto& options = request.options;
@@ -195,8 +202,7 @@ bool needs_destination_qemu(const Request& request, const GuestFacts& guest) {
         return by_policy && knows(guest.qemu, name);
     };
     return has_qemu(request, guest) &&
-           (wanted(options.compression == Compression::lz4, "lz4") ||
-            wanted(options.verify_ram, "verify-ram") ||
+           (wanted(may_choose_lz4(options), "lz4") || wanted(options.verify_ram, "verify-ram") ||
             wanted(options.storage == StorageMode::copy_in_stream, "mig-block-size"));
 }
 

@@ -17,10 +17,13 @@ struct QemuChoice {
     QemuSettings settings;         ///< of the source's QEMU, for this migration
 };
 
+/// Whether a QEMU has a capability or parameter of this name.
+bool knows(const std::optional<QemuFeatures>& qemu, const std::string& name);
+
 /// Something is wanted that the source's QEMU knows and the destination's must know as well.
 bool needs_destination_qemu(const Request& request, const GuestFacts& guest);
 
-/// Nothing at all for a guest that has no QEMU.
+/// Nothing at all for a guest that has no QEMU. What is "auto" in the request counts as not wanted.
 QemuChoice choose_qemu(const Request& request, const GuestFacts& guest,
                        const DestinationFacts& destination);
 

@@ -18,6 +18,7 @@ refused 2 "--timeout: " start web1 --timeout -1
 refused 2 "--parallel-connections: " start web1 --parallel-connections 1000000
 refused 2 "--comp-methods: " start web1 --comp-methods zip
 refused 2 "--lz4-acceleration: " start web1 --lz4-acceleration 65538
+refused 2 "--compression: " start web1 --compression automatic
 refused 2 "--bypass-compression: " start web1 --bypass-compression perhaps
 refused 2 "ram-save-max-wait must be at most" start web1 --ram-save-max-wait 1025
 refused 2 "--ram-delay-save-percent: " plan web1 --ram-delay-save-percent 91

@@ -13,6 +13,13 @@ out_has "destination: not asked, nothing depends on it"
 out_has "ram-delay-save-percent=30: "
 grep -q "ok *qemu-settings" "$work/out" || fail "a default blocks the plan"
 
+# what is left to vmigrate is refused by nobody, and its choice is said
+run 3 plan web1 --to b --no-measure --compression auto --mig-block-size auto --bandwidth 10
+out_has "compression off: the content of the memory was not sampled"
+grep -q "ok *qemu-settings" "$work/out" || fail "compression=auto is refused"
+run 3 plan web1 --to b --no-measure --compression off --bandwidth 10
+if grep -q "compression off: " "$work/out"; then fail "a choice that somebody else made"; fi
+
 run 3 plan web1 --to b --no-measure --compression lz4 --parallel
 out_has "compression=lz4: "
 grep -q "FAILED *qemu-settings" "$work/out" || fail "compression=lz4 is not refused"

@@ -149,7 +149,7 @@ lab exec host1 virsh -q qemu-monitor-command d '{"execute":"query-migrate-parame
     jq -e '.return | del(."block-devices") == $before' --argjson before "$(sed -n 2p <<<"$before")" >/dev/null ||
     fail "after an aborted copy of disks: $(settings_of host1 d)"
 [ "$(settings_of host1 d | sed -n 1p)" = "$(sed -n 1p <<<"$before")" ] || fail "capabilities after an aborted copy of disks"
-watched host1 host2 --set storage=copy-in-stream "${all[@]}" "${slow[@]}"
+watched host1 host2 --set storage=copy-in-stream --mig-block-size 64KiB "${all[@]}" "${slow[@]}"
 is_on block || fail "disks were not copied in the stream"
 [ "$(parameter mig-block-size)/$(jq -c '."block-devices" | length' <<<"$parameters")" = 65536/1 ] || fail "blocks: $parameters"
 [ "$(jq '.disk.total // 0' <<<"$info")" -eq $((64 << 20)) ] || fail "other disks than the local one were copied: $info"

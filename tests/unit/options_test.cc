@@ -97,6 +97,7 @@ TEST_CASE("contradictions are named") {
     CHECK(refused({{"transport", "tunnelled"}, {"parallel-connections", "2"}}));
     CHECK(refused({{"parallel-connections", "2"}, {"compression", "mt"}}));
     CHECK(!refused({{"parallel-connections", "2"}, {"compression", "lz4"}}));
+    CHECK(!refused({{"parallel-connections", "2"}, {"compression", "auto"}}));
     CHECK(!refused({{"transport", "tunnelled"}, {"compression", "lz4"}}));
     CHECK(refused({{"transport", "tunnelled"}, {"verify-ram", "yes"}}));
     CHECK(refused({{"postcopy", "yes"}, {"verify-ram", "yes"}}));

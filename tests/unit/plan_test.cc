@@ -183,43 +183,120 @@ TEST_CASE("bandwidth: as asked, else a share of the slower link, else none; neve
 TEST_CASE(
     "prediction: an idle guest takes one copy, a busy one takes more, a wild one never ends") {
     Case c;
-    const Options options;
+    c.request.options.auto_converge = AutoSwitch::off;
     MemoryFacts memory;
     memory.dirty_rate = BytesPerSecond{0};
+    memory.dirty_window = seconds(1);
     memory.zero_share = 0.5;
-    const BytesPerSecond bandwidth{100 << 20};
-    const auto idle = predict(options, c.guest, memory, bandwidth, {});
+    BytesPerSecond bandwidth{100 << 20};
+    const auto predicted = [&] {
+        c.request.options.bandwidth = bandwidth;
+        return make_plan(c.request, c.guest, c.source, c.destination, memory, {}, c.clear_text)
+            .prediction;
+    };
+    const auto idle = predicted();
     CHECK(idle.converges);
     CHECK(!idle.assumed);
     CHECK(idle.memory_sent == mebibytes(512));
 
     memory.dirty_rate = BytesPerSecond{60 << 20};
-    const auto busy = predict(options, c.guest, memory, bandwidth, {});
+    const auto busy = predicted();
     CHECK(busy.converges);
     CHECK(busy.iterations > idle.iterations);
     CHECK(busy.total > idle.total);
-    CHECK(busy.blackout <= options.blackout_ceiling);
+    CHECK(busy.blackout <= c.request.options.blackout_ceiling);
 
-    memory.dirty_rate = BytesPerSecond{150 << 20};
-    const auto wild = predict(options, c.guest, memory, bandwidth, {});
+    memory.dirty_rate = BytesPerSecond{200 << 20};
+    const auto wild = predicted();
     CHECK(!wild.converges);
+    CHECK(!wild.unaided);
     CHECK(wild.bandwidth_needed > bandwidth);
-    CHECK(wild.ceiling_needed > options.blackout_ceiling);
+    CHECK(wild.ceiling_needed > c.request.options.blackout_ceiling);
     // What it asks for is enough, and not much less would be.
-    CHECK(predict(options, c.guest, memory, wild.bandwidth_needed, {}).converges);
-    CHECK(!predict(options, c.guest, memory, {wild.bandwidth_needed.count - 1}, {}).converges);
-    auto wider = options;
-    wider.blackout_ceiling = wild.ceiling_needed;
-    CHECK(predict(wider, c.guest, memory, bandwidth, {}).converges);
+    bandwidth = wild.bandwidth_needed;
+    CHECK(predicted().converges);
+    bandwidth = {wild.bandwidth_needed.count - 1};
+    CHECK(!predicted().converges);
+    bandwidth = {100 << 20};
+    c.request.options.blackout_ceiling = wild.ceiling_needed;
+    CHECK(predicted().converges);
 
     memory.dirty_rate = std::nullopt;
-    CHECK(predict(options, c.guest, memory, bandwidth, {}).assumed);
+    CHECK(predicted().assumed);
+}
+
+TEST_CASE("prediction: compression, a paused guest, disks, an earlier setup") {
+    Case c;
+    c.request.options.bandwidth = {100 << 20};
+    MemoryFacts memory;
+    memory.dirty_rate = BytesPerSecond{0};
+    memory.dirty_window = memory.window = seconds(1);
+    memory.pages_sampled = 768;
+    memory.compressed_share = 0.5;
+    PairHistory history;
+    const auto plan = [&] {
+        return make_plan(c.request, c.guest, c.source, c.destination, memory, history,
+                         c.clear_text);
+    };
+    const auto plain = plan().prediction;
+    c.guest.qemu = QemuFeatures{};
+    c.guest.qemu->capabilities["lz4"] = false;
+    c.destination.qemu = c.guest.qemu;
+    c.source.idle_cpus = c.destination.host.idle_cpus = 4;
+    const auto packed = plan();
+    CHECK(packed.call.qemu.capabilities.at("lz4"));
+    CHECK(packed.prediction.memory_sent.count * 2 == plain.memory_sent.count);
+    CHECK(packed.prediction.total < plain.total - seconds(4));
+    CHECK(packed.request.options.compression == Compression::lz4);
+    CHECK(std::ranges::any_of(packed.qemu, [](const QemuWish& wish) {
+        return wish.key == "compression" && wish.value == "lz4" && !wish.asked;
+    }));
+
+    history.setup = milliseconds(2500);
+    CHECK(plan().prediction.total == packed.prediction.total + seconds(2));
+    c.guest.state = GuestState::paused;
+    CHECK(plan().prediction.blackout == milliseconds(0));
+    CHECK(!plan().prediction.assumed);
+
+    // A sparse disk takes what is in it, and every write to it meanwhile a block.
+    c.destination.disks[0].reach = DiskReach::missing;
+    c.guest.disks[0].format = "qcow2";
+    c.guest.disks[0].allocation = mebibytes(1000);
+    const auto copied = plan().prediction;
+    CHECK(copied.disk_sent == gibibytes(10));
+    CHECK(copied.total >= packed.prediction.total + seconds(13));
+    CHECK(copied.total <= packed.prediction.total + seconds(14));
+    c.guest.disks[0].recent = {800, kibibytes(800 * 4)};  // 50 MiB of blocks
+    CHECK(plan().prediction.total >= copied.total + seconds(9));
+    c.guest.disks[0].format = "raw";  // holes are copied, too
+    CHECK(plan().prediction.total >= copied.total + seconds(190));
+}
+
+TEST_CASE("prediction: the throttle is part of it") {
+    Case c;
+    c.request.options.bandwidth = {100 << 20};
+    c.guest.qemu = QemuFeatures{};
+    c.guest.qemu->parameters["cpu-throttle-value"] = "0";
+    MemoryFacts memory;
+    memory.dirty_rate = BytesPerSecond{300 << 20};
+    memory.dirty_window = seconds(1);
+    const auto plan =
+        make_plan(c.request, c.guest, c.source, c.destination, memory, {}, c.clear_text);
+    CHECK(plan.prediction.converges);
+    CHECK(!plan.prediction.unaided);
+    CHECK(plan.prediction.throttle_percent_max > 0);
+    CHECK(plan.prediction.throttled > milliseconds(0));
+    CHECK(plan.prediction.blackout <= c.request.options.blackout_ceiling);
+    CHECK(std::ranges::any_of(plan.prediction.reasons, [](const std::string& reason) {
+        return reason.starts_with("throttled for ");
+    }));
 }
 
 TEST_CASE("a plan that will not converge says so, unless something makes it") {
     Case c;
     MemoryFacts memory;
-    memory.dirty_rate = BytesPerSecond{150 << 20};
+    memory.dirty_rate = BytesPerSecond{200 << 20};
+    memory.dirty_window = seconds(1);
     c.request.options.bandwidth = {100 << 20};
     const auto plan = [&] {
         return make_plan(c.request, c.guest, c.source, c.destination, memory, {}, c.clear_text);

@@ -69,6 +69,7 @@ bool has(const std::string& text, const char* part) {
 
 TEST_CASE("the defaults use what needs nothing of the destination, and do not ask it") {
     Case c;
+    c.request.options.measure = false;  // nothing is compressed without knowing what
     CHECK(!c.needs_destination());
     c.destination.qemu.reset();
     const auto choice = c.choice();
@@ -157,6 +158,7 @@ TEST_CASE("what an unused setting belongs to is said to who asked for it, and is
     CHECK(c.wish("lz4-acceleration").fate == Fate::idle);
     CHECK(c.wish("mig-block-size").fate == Fate::idle);
     CHECK(!c.choice().settings.parameters.contains("lz4-acceleration"));
+    c.request.options.measure = false;
     CHECK(!c.needs_destination());
     CHECK(c.check().verdict == Check::Verdict::passed);
 }
@@ -167,6 +169,8 @@ TEST_CASE("disks in the stream take a patched QEMU on both sides") {
     c.destination.disks.push_back({"vda", "/pool/a.img", DiskReach::missing, ""});
     c.ask("storage", "copy-in-stream");
     CHECK(c.needs_destination());
+    CHECK(!c.choice().settings.parameters.contains("mig-block-size"));  // not chosen yet
+    c.request.options.mig_block_size = kibibytes(64);
     const auto settings = c.choice().settings;
     CHECK(settings.capabilities == std::map<std::string, bool>{{"block", true}});
     CHECK(settings.parameters.at("mig-block-size") == "65536");
@@ -186,6 +190,24 @@ TEST_CASE("disks in the stream take a patched QEMU on both sides") {
     c.destination.disks.front().reach = DiskReach::shared;
     CHECK(c.choice().settings.capabilities.empty());
     CHECK(c.check().verdict == Check::Verdict::passed);
+}
+
+TEST_CASE("a destination is asked when compression may be chosen, and only then") {
+    Case c;
+    CHECK(c.needs_destination());
+    c.request.options.measure = false;
+    CHECK(!c.needs_destination());
+    c.request.options.measure = true;
+    c.guest.qemu = stock();
+    CHECK(!c.needs_destination());
+    c.guest.qemu = patched();
+    c.ask("compression", "off");
+    CHECK(!c.needs_destination());
+    // "auto" itself is no wish: nothing is refused for it
+    c.ask("compression", "auto");
+    c.destination.qemu = stock();
+    CHECK(c.check().verdict == Check::Verdict::passed);
+    CHECK(c.wish("compression").key == "none");
 }
 
 TEST_CASE("verify-ram is set only where the destination takes it") {
