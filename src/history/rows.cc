@@ -175,16 +175,16 @@ std::optional<SampleRow> newest_sample(const SQLite::Database& database, std::in
 
 PairHistory pair_history(const SQLite::Database& database, const std::string& source,
                          const std::string& destination) {
-    auto statement =
-        prepared(database,
-                 "SELECT bandwidth_mean_bytes_per_s, blackout_us, downtime_limit_ms, setup_ms, "
-                 "predicted_disk_sent_bytes, "
-                 "json_extract(plan, '$.asked.bandwidth_bytes_per_s'), "
-                 "json_extract(plan, '$.call.qemu_capabilities.lz4') "
-                 "FROM migrations LEFT JOIN plans ON migration_id = id "
-                 "WHERE source = ? AND destination = ? "
-                 "AND +outcome IN (?, ?) ORDER BY id DESC LIMIT 20",
-                 source, destination, Outcome::moved, Outcome::moved_with_problems);
+    auto statement = prepared(database,
+                              "SELECT bandwidth_mean_bytes_per_s, blackout_us, "
+                              "json_extract(plan, '$.prediction.pause_ms'), setup_ms, "
+                              "predicted_disk_sent_bytes, "
+                              "json_extract(plan, '$.asked.bandwidth_bytes_per_s'), "
+                              "json_extract(plan, '$.call.qemu_capabilities.lz4') "
+                              "FROM migrations LEFT JOIN plans ON migration_id = id "
+                              "WHERE source = ? AND destination = ? "
+                              "AND +outcome IN (?, ?) ORDER BY id DESC LIMIT 20",
+                              source, destination, Outcome::moved, Outcome::moved_with_problems);
     PairHistory history;
     std::vector<BytesPerSecond> bandwidths;
     std::vector<milliseconds> overheads;
@@ -194,7 +194,7 @@ PairHistory pair_history(const SQLite::Database& database, const std::string& so
         Row row(statement);
         const auto bandwidth = row.take<std::optional<BytesPerSecond>>();
         const auto blackout = row.take<std::optional<microseconds>>();
-        const auto limit = row.take<milliseconds>();
+        const auto pause = row.take<std::optional<milliseconds>>();
         const auto setup = row.take<std::optional<milliseconds>>();
         const auto disks = row.take<Bytes>();
         const auto asked = row.take<std::optional<BytesPerSecond>>();
@@ -203,8 +203,8 @@ PairHistory pair_history(const SQLite::Database& database, const std::string& so
             tells_of_link(*bandwidth, asked.value_or(BytesPerSecond{}))) {
             bandwidths.push_back(*bandwidth);
         }
-        if (blackout) {
-            const auto beyond = std::chrono::ceil<milliseconds>(*blackout) - limit;
+        if (blackout && pause && disks.count == 0) {
+            const auto beyond = std::chrono::ceil<milliseconds>(*blackout) - *pause;
             overheads.push_back(std::max(beyond, milliseconds(0)));
         }
         if (setup && disks.count == 0) {

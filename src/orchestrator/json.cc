@@ -110,6 +110,7 @@ Json to_json(const Prediction& prediction) {
             {"disk_sent_bytes", prediction.disk_sent.count},
             {"total_ms", prediction.total.count()},
             {"blackout_ms", prediction.blackout.count()},
+            {"pause_ms", prediction.pause.count()},
             {"throttled_ms", prediction.throttled.count()},
             {"throttle_percent_max", prediction.throttle_percent_max},
             {"bandwidth_needed_bytes_per_s", prediction.bandwidth_needed.count},

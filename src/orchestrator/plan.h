@@ -128,6 +128,7 @@ struct Prediction {
     Bytes disk_sent;
     milliseconds total{};
     milliseconds blackout{};
+    milliseconds pause{};      ///< of the blackout: until what remains is sent
     milliseconds throttled{};  ///< how long, and at most how hard
     unsigned throttle_percent_max = 0;
     /// Below this bandwidth it will not converge under the ceiling (0 = any will do).

@@ -11,10 +11,12 @@ namespace {
 
 /// Setting up the destination (process start, connection), when no earlier migration tells.
 constexpr milliseconds kSetup{500};
+/// Fewer earlier migrations tell nothing.
+constexpr std::uint32_t kTellingMigrations = 3;
 /// What libvirt needs around a copy of disks: until it is in step with the guest's writes and
 /// memory flows, and to end it while the guest stands still.
 constexpr milliseconds kCopySetup{1500};
-constexpr milliseconds kCopyEnd{50};
+constexpr milliseconds kCopyEnd{75};
 /// What one write makes libvirt's copy send again.
 constexpr Bytes kMirrorBlock = kibibytes(64);
 /// Used when neither link nor history says anything.
@@ -69,6 +71,19 @@ Scene scene_of(const Plan& plan, const BandwidthChoice& bandwidth, BytesPerSecon
     scene.auto_converge = plan.call.auto_converge;
     scene.delay_percent = delay_percent(plan.call);
     return scene;
+}
+
+/// What the two daemons take beside QEMU's own work.
+struct Around {
+    milliseconds setup{};
+    milliseconds switchover{};
+};
+
+Around typical(const Options& options, const PairHistory& history) {
+    if (history.migrations < kTellingMigrations) {
+        return {kSetup, options.switchover_reserve};
+    }
+    return {history.setup.value_or(kSetup), history.overhead.value_or(options.switchover_reserve)};
 }
 
 bool copied_by_libvirt(const Plan& plan) {
@@ -253,11 +268,13 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
     prediction.memory_sent = course.sent;
     prediction.throttled = course.throttled;
     prediction.throttle_percent_max = course.throttle_percent_max;
+    const auto around = typical(options, history);
     const auto switchover =
-        options.switchover_reserve + (copied_by_libvirt(plan) ? kCopyEnd : milliseconds(0));
+        around.switchover + (copied_by_libvirt(plan) ? kCopyEnd : milliseconds(0));
+    prediction.pause = running ? course.pause : milliseconds(0);
     prediction.blackout = running ? course.pause + switchover : milliseconds(0);
-    prediction.total = history.setup.value_or(kSetup) + disks + course.flow + course.pause +
-                       switchover + course.after;
+    prediction.total =
+        around.setup + disks + course.flow + course.pause + switchover + course.after;
     if (!plain.fits()) {
         find_needs(prediction, options, unaided);
     }

@@ -305,6 +305,7 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
 
     auto plan = plan_of("web", kUuid);
     plan.prediction.disk_sent = {};
+    plan.prediction.pause = milliseconds(250);
     auto record = moved(0);
     for (const std::uint64_t bandwidth : {900, 900, 900, 900, 900}) {  // beyond the newest 20
         record.measures.bandwidth_mean = BytesPerSecond{bandwidth};
@@ -312,7 +313,7 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
     }
     for (std::uint64_t i = 1; i <= 18; ++i) {
         record.measures.bandwidth_mean = BytesPerSecond{i};
-        // Limit is 250 ms: beyond it by -150, -50, 50, 150, ...
+        // 250 ms were predicted: beyond it by -150, -50, 50, 150, ...
         record.measures.blackout = milliseconds(100 * static_cast<std::int64_t>(i));
         completed(*store, plan, record);
     }
