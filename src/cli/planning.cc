@@ -27,7 +27,7 @@ struct Scouted {
     std::optional<libvirt::CpuTimes> cpu_times;
 };
 
-Result<Scouted> scout(const libvirt::HostAccess& access, const std::string& guest) {
+Result<Scouted> scout(const libvirt::HostAccess& access, const Request& request) {
     auto session = libvirt::Session::open(access, kPatience);
     if (!session) {
         return fail(session.error());
@@ -36,20 +36,20 @@ Result<Scouted> scout(const libvirt::HostAccess& access, const std::string& gues
     if (!host) {
         return fail(host.error());
     }
-    auto found = libvirt::find_guest(**session, guest);
+    auto found = libvirt::find_guest(**session, request.guest);
     if (!found) {
         return fail(found.error());
     }
-    const auto times = libvirt::cpu_times(**session);
+    const auto times = request.options.measure ? libvirt::cpu_times(**session) : std::nullopt;
     return Scouted{std::move(*session), std::move(*host), std::move(*found), times};
 }
 
 std::vector<Result<Scouted>> scout_all(const std::vector<libvirt::HostAccess>& hosts,
-                                       const std::string& guest) {
+                                       const Request& request) {
     std::vector<std::future<Result<Scouted>>> asked;
     for (const auto& access : hosts) {
         asked.push_back(
-            std::async(std::launch::async, [&access, &guest] { return scout(access, guest); }));
+            std::async(std::launch::async, [&access, &request] { return scout(access, request); }));
     }
     std::vector<Result<Scouted>> answers;
     for (auto& answer : asked) {
@@ -273,7 +273,7 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
         return fail(hosts.error());
     }
     std::vector<std::string> silent;
-    auto scouts = answered(scout_all(*hosts, request.guest), *hosts, request, silent);
+    auto scouts = answered(scout_all(*hosts, request), *hosts, request, silent);
     if (!scouts) {
         return fail(scouts.error());
     }
