@@ -132,6 +132,11 @@ std::string effect(const Measures& measures) {
         text += fmt::format(", throttled {} at most {} %", known(measures.throttled, format_time),
                             measures.throttle_percent_max);
     }
+    if (measures.write_limit_min) {
+        text += fmt::format(", writes limited {}, at the lowest to {}",
+                            known(measures.write_limited, format_time),
+                            format_rate(*measures.write_limit_min));
+    }
     return text;
 }
 

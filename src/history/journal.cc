@@ -45,12 +45,14 @@ void write_outcome(const SQLite::Database& database, std::int64_t id, const Reco
             "interrupted = ?, setup_ms = ?, total_ms = ?, call_ms = ?, memory_sent_bytes = ?, "
             "disk_sent_bytes = ?, blackout_us = ?, guest_speed = ?, throttled_ms = ?, "
             "throttle_percent_max = ?, source_cpu_ms = ?, destination_cpu_ms = ?, "
-            "bandwidth_mean_bytes_per_s = ?, iterations = ? WHERE id = ?",
+            "bandwidth_mean_bytes_per_s = ?, iterations = ?, write_limited_ms = ?, "
+            "write_limit_min_bytes_per_s = ? WHERE id = ?",
             record.outcome, now, record.reason, line(Json(record.problems)), record.interrupted,
             measures.setup, measures.total, measures.call, measures.memory_sent, measures.disk_sent,
             measures.blackout, measures.guest_speed, measures.throttled,
             measures.throttle_percent_max, measures.source_cpu, measures.destination_cpu,
-            measures.bandwidth_mean, measures.iterations, id);
+            measures.bandwidth_mean, measures.iterations, measures.write_limited,
+            measures.write_limit_min, id);
 }
 
 /// Whether `entry` may be taken over now; `lease` is the one on its guest.

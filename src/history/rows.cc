@@ -20,7 +20,7 @@ constexpr const char* kSelectEntry =
     "predicted_blackout_ms, predicted_memory_sent_bytes, predicted_disk_sent_bytes, "
     "setup_ms, total_ms, call_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
     "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
-    "bandwidth_mean_bytes_per_s, iterations, "
+    "bandwidth_mean_bytes_per_s, iterations, write_limited_ms, write_limit_min_bytes_per_s, "
     "leases.migration_id, holder_machine, holder_boot, holder_pid_namespace, holder_pid, "
     "holder_started FROM migrations AS m LEFT JOIN leases ON leases.migration_id = m.id ";
 
@@ -51,7 +51,8 @@ Entry entry_of(const SQLite::Statement& statement) {
     row >> measures.setup >> measures.total >> measures.call >> measures.memory_sent >>
         measures.disk_sent >> measures.blackout >> measures.guest_speed >> measures.throttled >>
         measures.throttle_percent_max >> measures.source_cpu >> measures.destination_cpu >>
-        measures.bandwidth_mean >> measures.iterations;
+        measures.bandwidth_mean >> measures.iterations >> measures.write_limited >>
+        measures.write_limit_min;
 
     const bool leased = row.take<std::optional<std::int64_t>>().has_value();
     if (leased && !entry.outcome) {

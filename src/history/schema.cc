@@ -122,7 +122,13 @@ CREATE TABLE tunes (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kTunes};
+// What the guest's writes to its disks were limited to.
+constexpr std::string_view kWriteLimits = R"sql(
+ALTER TABLE migrations ADD COLUMN write_limited_ms INTEGER;
+ALTER TABLE migrations ADD COLUMN write_limit_min_bytes_per_s INTEGER;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

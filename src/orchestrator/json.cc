@@ -147,6 +147,8 @@ Json to_json(const Measures& measures) {
             {"guest_speed", or_null(measures.guest_speed, kSame)},
             {"throttled_ms", or_null(measures.throttled, kCount)},
             {"throttle_percent_max", measures.throttle_percent_max},
+            {"write_limited_ms", or_null(measures.write_limited, kCount)},
+            {"write_limit_min_bytes_per_s", or_null(measures.write_limit_min, kBytes)},
             {"source_cpu_ms", or_null(measures.source_cpu, kCount)},
             {"destination_cpu_ms", or_null(measures.destination_cpu, kCount)},
             {"bandwidth_mean_bytes_per_s", or_null(measures.bandwidth_mean, kBytes)},

@@ -48,6 +48,11 @@ void MeasureBook::sampled(const Sample& sample) {
     last_ = sample;
 }
 
+void MeasureBook::writes_limited(BytesPerSecond limit, TimePoint at) {
+    writes_limited_ = writes_limited_.value_or(at);
+    write_limit_min_ = std::min(write_limit_min_.value_or(limit), limit);
+}
+
 void MeasureBook::totals(const Sample& completed) {
     completed_ = completed;
     iterations_ = std::max(iterations_, completed.iteration + 1);
@@ -64,6 +69,9 @@ Measures MeasureBook::result(bool moved) const {
         measures.guest_speed = speed_.guest_speed();
         measures.source_cpu = speed_.process_beside_vcpus();
     }
+    // Nobody writes while the guest stands still, and the destination knows no limit of ours.
+    measures.write_limited = between(writes_limited_, stopped_ ? stopped_ : returned_);
+    measures.write_limit_min = write_limit_min_;
     const auto& sent = completed_ ? completed_ : last_;
     if (sent) {
         measures.memory_sent = sent->memory_sent;

@@ -23,6 +23,7 @@ class MeasureBook {
     void stopped(const EventTime& time);
     void resumed(const EventTime& time);
     void sampled(const Sample& sample);
+    void writes_limited(BytesPerSecond limit, TimePoint at);
     void source_cpu(const CpuUse& use, TimePoint at) { speed_.during(use, at); }
     void destination_cpu(const CpuUse& use) { destination_cpu_ = use; }
     void totals(const Sample& completed);
@@ -46,6 +47,8 @@ class MeasureBook {
     std::optional<CpuUse> destination_cpu_;
     milliseconds throttled_{};
     unsigned throttle_most_ = 0;
+    std::optional<TimePoint> writes_limited_;  ///< since
+    std::optional<BytesPerSecond> write_limit_min_;
     std::uint32_t iterations_ = 0;
     bool postcopy_ = false;  ///< the guest ran there before all its memory was there
 };

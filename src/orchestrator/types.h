@@ -120,6 +120,9 @@ struct Measures {
     std::optional<double> guest_speed;
     std::optional<milliseconds> throttled;  ///< how long, and at most how hard, it was throttled
     unsigned throttle_percent_max = 0;
+    /// How long, and at least to how little, what it wrote to a disk was limited.
+    std::optional<milliseconds> write_limited;
+    std::optional<BytesPerSecond> write_limit_min;
     std::optional<milliseconds> source_cpu;       ///< of QEMU beside its vCPUs
     std::optional<milliseconds> destination_cpu;  ///< of QEMU until the guest ran
     std::optional<BytesPerSecond> bandwidth_mean;

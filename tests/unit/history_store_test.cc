@@ -110,6 +110,8 @@ TEST_CASE("every field of a migration comes back") {
     record.measures.guest_speed = 0.66;
     record.measures.throttled = milliseconds(77);
     record.measures.throttle_percent_max = 88;
+    record.measures.write_limited = milliseconds(89);
+    record.measures.write_limit_min = BytesPerSecond{90};
     record.measures.source_cpu = milliseconds(99);
     record.measures.destination_cpu = milliseconds(110);
     record.measures.bandwidth_mean = BytesPerSecond{121};

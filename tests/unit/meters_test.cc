@@ -76,6 +76,8 @@ TEST_CASE("measures: what never came is null") {
     CHECK(!nothing.blackout);
     CHECK(!nothing.memory_sent);
     CHECK(!nothing.guest_speed);
+    CHECK(!nothing.write_limited);
+    CHECK(!nothing.write_limit_min);
 
     book.called(mono(0));
     book.active(mono(500));
@@ -88,9 +90,13 @@ TEST_CASE("measures: what never came is null") {
     sample.memory_sent = mebibytes(200);
     sample.throttle_percent = 0;
     book.sampled(sample);
+    book.writes_limited({300}, mono(1700));
+    book.writes_limited({200}, mono(2000));
     book.stopped({std::nullopt, mono(2500)});
     book.resumed({std::nullopt, mono(2530)});
     const auto measures = book.result(true);
+    CHECK(*measures.write_limited == milliseconds(800));
+    CHECK(*measures.write_limit_min == BytesPerSecond{200});
     CHECK(*measures.setup == milliseconds(500));
     CHECK(*measures.total == milliseconds(2530));
     CHECK(*measures.blackout == milliseconds(30));
