@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct World {
     Sample sample;
     std::vector<std::string> volumes;  ///< paths that exist on the destination
     std::string settings = "{}";       ///< of the source's QEMU
+    /// What the guest may write on the source, by target; with none what it likes.
+    std::map<std::string, BytesPerSecond> write_limits;
     std::vector<std::string> transcript;
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
@@ -120,6 +123,7 @@ class FakeHypervisor final : public Hypervisor {
     }
     Result<void> restore_originals(Side side, const std::string& originals) override {
         world_.settings = originals;
+        world_.write_limits.clear();
         return world_.act(fmt::format("restore originals on {}", name_of(side)));
     }
     Result<void> make_volume(const VolumeMove& volume) override {
@@ -173,6 +177,14 @@ class FakeHypervisor final : public Hypervisor {
     }
     Result<void> set_memory_turn(milliseconds turn) override {
         return world_.act("memory turn " + format_time(turn));
+    }
+    Result<void> limit_writes(const std::string& target, BytesPerSecond limit) override {
+        auto limited =
+            world_.act(fmt::format("limit writes to {}: {}", target, format_rate(limit)));
+        if (limited) {
+            world_.write_limits[target] = limit;
+        }
+        return limited;
     }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
     Result<void> pause_postcopy() override { return world_.act("pause post-copy"); }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "libvirt/disk_limits.h"
 #include "libvirt/qmp.h"
 
 namespace vmigrate::libvirt {
@@ -47,6 +48,20 @@ Json settings_in(const QemuSettings& settings) {
     return json;
 }
 
+Result<Json> settings_of(virDomainPtr domain) {
+    const auto features = features_of(domain);
+    if (!features) {
+        return fail(features.error());
+    }
+    auto limits = disk_limits_of(domain);
+    if (!limits) {
+        return limits;
+    }
+    auto settings = settings_in(*features);
+    settings["disk_limits"] = std::move(*limits);
+    return settings;
+}
+
 namespace {
 
 // QEMU tells these only once they were set; each with the value that means the same as none.
@@ -67,6 +82,14 @@ Json settings_to_restore(const Json& then, const Json& now) {
             const auto current = now[group].find(name);
             if (current != now[group].end() && *current != value) {
                 changed[group][name] = value;
+            }
+        }
+    }
+    if (then.is_object() && then.contains("disk_limits")) {
+        const auto& limits_now = now.value("disk_limits", Json::object());
+        for (const auto& [device, limits] : then["disk_limits"].items()) {
+            if (limits_now.contains(device) && limits_now[device] != limits) {
+                changed["disk_limits"][device] = limits;
             }
         }
     }
@@ -96,10 +119,18 @@ Result<void> apply_settings(virDomainPtr domain, const Json& settings) {
     if (!settings["parameters"].empty()) {
         set = execute(domain, "migrate-set-parameters", settings["parameters"]);
     }
+    Result<void> limited;
+    if (settings.contains("disk_limits")) {
+        for (const auto& [device, limits] : settings["disk_limits"].items()) {
+            if (auto done = set_disk_limits(domain, device, limits); !done) {
+                limited = std::move(done);
+            }
+        }
+    }
     if (!switched || !set) {
         return fail(!switched ? switched.error() : set.error());
     }
-    return {};
+    return limited;
 }
 
 }  // namespace vmigrate::libvirt

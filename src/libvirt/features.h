@@ -17,13 +17,17 @@ Result<QemuFeatures> features_of(virDomainPtr domain);
 /// {"capabilities": {NAME: bool}, "parameters": {NAME: value}}
 Json settings_in(const QemuSettings& settings);
 
-/// The settings of `now` that must be set to get those of `then`; both as settings_in makes them.
-/// What `now` does not know is left out: it is another QEMU. What `then` did not tell, because it
+/// All that a migration may change, with the limits of the disks: "disk_limits": {DEVICE: LIMITS}.
+Result<Json> settings_of(virDomainPtr domain);
+
+/// The settings of `now` that must be set to get those of `then`; both as settings_in or
+/// settings_of make them. What `now` does not know is left out: it is another QEMU, or a disk that
+/// went. What `then` did not tell, because it
 /// was never set, gets the value that means the same.
 Json settings_to_restore(const Json& then, const Json& now);
 
 /// Sets `settings`, as settings_to_restore makes them. When QEMU refuses the capabilities the
-/// parameters are set all the same, and the other way round.
+/// parameters and limits are set all the same, and the other way round.
 Result<void> apply_settings(virDomainPtr domain, const Json& settings);
 
 }  // namespace vmigrate::libvirt

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "libvirt/call.h"
+#include "libvirt/disk_limits.h"
 #include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/events.h"
@@ -54,6 +55,7 @@ class Migration final : public Hypervisor {
     Result<void> set_bandwidth(BytesPerSecond limit) override;
     Result<void> set_throttle(ThrottleMeans means, unsigned percent) override;
     Result<void> set_memory_turn(milliseconds turn) override;
+    Result<void> limit_writes(const std::string& target, BytesPerSecond limit) override;
     Result<void> start_postcopy() override;
     Result<void> pause_postcopy() override;
     Result<void> resume_postcopy(const MigrationCall& call) override;
@@ -81,6 +83,7 @@ class Migration final : public Hypervisor {
     auto ask_guest(End& end, milliseconds patience, Work work, GiveUp give_up = nullptr)
         -> std::invoke_result_t<Work&, virDomainPtr>;
     Result<void> subscribe(End& end);
+    Result<void> prepare_limits(const MigrationCall& call);
     Result<void> set_parameters(const Json& parameters);
     Result<void> begin_call(const MigrationCall& call);
 
@@ -89,7 +92,10 @@ class Migration final : public Hypervisor {
     End source_;
     End destination_;
     std::unique_ptr<BlockingCall> call_;
-    bool postcopy_ = false;   ///< allowed
+    bool postcopy_ = false;  ///< allowed
+    /// Whose writes may be limited, and the limits that they have of themselves.
+    std::vector<CopiedDisk> limited_;
+    Json own_limits_;
     bool in_stream_ = false;  ///< disks are copied in the stream of the memory
 };
 
@@ -197,11 +203,11 @@ Result<std::string> Migration::save_originals() {
         if (virDomainIsActive(domain) == 0) {
             return line(settings_in({}));  // shut off: there is no QEMU that has settings
         }
-        const auto features = features_of(domain);
-        if (!features) {
-            return fail(features.error());
+        const auto settings = settings_of(domain);
+        if (!settings) {
+            return fail(settings.error());
         }
-        return line(settings_in(*features));
+        return line(*settings);
     });
 }
 
@@ -210,17 +216,17 @@ Result<void> Migration::restore_originals(Side side, const std::string& original
     if (!then.is_object()) {
         return fail(ErrorKind::internal, "the saved settings of QEMU are not JSON");
     }
-    auto restored = ask_guest(
-        end(side), kCallPatience, [then = std::move(then)](virDomainPtr domain) -> Result<void> {
-            if (virDomainIsActive(domain) == 0) {
-                return {};
-            }
-            const auto now = features_of(domain);
-            if (!now) {
-                return fail(now.error());
-            }
-            return apply_settings(domain, settings_to_restore(then, settings_in(*now)));
-        });
+    auto restored = ask_guest(end(side), kCallPatience,
+                              [then = std::move(then)](virDomainPtr domain) -> Result<void> {
+                                  if (virDomainIsActive(domain) == 0) {
+                                      return {};
+                                  }
+                                  const auto now = settings_of(domain);
+                                  if (!now) {
+                                      return fail(now.error());
+                                  }
+                                  return apply_settings(domain, settings_to_restore(then, *now));
+                              });
     if (!restored && restored.error().kind == ErrorKind::not_found) {
         return {};
     }
@@ -259,6 +265,9 @@ Result<void> Migration::start(const MigrationCall& call) {
             }
             return apply_settings(domain, settings);
         });
+        if (set && call.limit_writes) {
+            set = prepare_limits(call);
+        }
         if (!set) {
             return set;
         }
@@ -287,6 +296,23 @@ Result<void> Migration::begin_call(const MigrationCall& call) {
     return {};
 }
 
+Result<void> Migration::prepare_limits(const MigrationCall& call) {
+    using Known = std::pair<std::vector<CopiedDisk>, Json>;
+    auto known = ask_guest(source_, kCallPatience, [call](virDomainPtr domain) -> Result<Known> {
+        auto disks = copied_disks(domain, call.volumes);
+        auto limits = disk_limits_of(domain);
+        if (!disks || !limits) {
+            return fail(!disks ? disks.error() : limits.error());
+        }
+        return Known{std::move(*disks), std::move(*limits)};
+    });
+    if (!known) {
+        return fail(std::move(known.error()));
+    }
+    std::tie(limited_, own_limits_) = std::move(*known);
+    return {};
+}
+
 void Migration::end_call() {
     if (call_) {
         call_->join();
@@ -297,6 +323,13 @@ void Migration::end_call() {
 std::optional<StreamDisks> stream_disks_now(virDomainPtr domain) {
     const auto told = execute(domain, "query-migrate");
     return told ? stream_disks_in(*told) : std::nullopt;
+}
+
+// A disk that cannot be asked about is not limited.
+std::vector<DiskCopy> disk_copies_now(virDomainPtr domain, const std::vector<CopiedDisk>& disks) {
+    const auto stats = execute(domain, "query-blockstats");
+    const auto jobs = execute(domain, "query-block-jobs");
+    return stats && jobs ? disk_copies_in(disks, *stats, *jobs) : std::vector<DiskCopy>{};
 }
 
 Result<Sample> read_job(virDomainPtr domain, unsigned flags) {
@@ -321,8 +354,11 @@ Result<Sample> Migration::sample() {
     const auto stops_before = translator_->stops();
     auto sample = ask_guest(
         source_, translator_->source_stopped() ? kStoppedPatience : kSamplePatience,
-        [in_stream = in_stream_](virDomainPtr domain) {
+        [in_stream = in_stream_, limited = limited_](virDomainPtr domain) {
             auto read = read_job(domain, 0);
+            if (read && !limited.empty()) {
+                read->disks = disk_copies_now(domain, limited);
+            }
             if (read && in_stream) {
                 read->stream_disks = stream_disks_now(domain);
             }
@@ -399,6 +435,20 @@ Result<void> Migration::set_throttle(ThrottleMeans means, unsigned percent) {
 
 Result<void> Migration::set_memory_turn(milliseconds turn) {
     return set_parameters({{"ram-save-max-wait", turn.count()}});
+}
+
+Result<void> Migration::limit_writes(const std::string& target, BytesPerSecond limit) {
+    const auto disk = std::ranges::find(limited_, target, &CopiedDisk::target);
+    if (disk == limited_.end()) {
+        return fail(ErrorKind::internal, fmt::format("disk {} is not copied", target));
+    }
+    if (shares_limits(own_limits_, disk->device)) {
+        return fail(ErrorKind::hypervisor, "it shares its own limits with another disk");
+    }
+    const auto limits = with_write_limit(own_limits_.value(disk->device, Json::object()), limit);
+    return ask_guest(source_, kCallPatience, [device = disk->device, limits](virDomainPtr domain) {
+        return set_disk_limits(domain, device, limits);
+    });
 }
 
 Result<void> Migration::start_postcopy() {

@@ -70,4 +70,36 @@ std::optional<StreamDisks> stream_disks_in(const Json& answer) {
                        bytes("iteration-new-dirty-bytes")};
 }
 
+namespace {
+
+std::optional<Mirror> mirror_in(const Json& jobs, const std::string& name) {
+    for (const auto& job : jobs) {
+        if (job.is_object() && job.value("device", "") == name) {
+            // what the guest writes makes the job longer
+            const Bytes copied{job.value("offset", std::uint64_t{0})};
+            return Mirror{copied, Bytes{job.value("len", std::uint64_t{0})} - copied,
+                          job.value("ready", false)};
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<DiskCopy> disk_copies_in(const std::vector<CopiedDisk>& disks, const Json& blockstats,
+                                     const Json& jobs) {
+    std::vector<DiskCopy> copies;
+    for (const auto& disk : disks) {
+        for (const auto& told : blockstats) {
+            if (told.is_object() && told.value("qdev", "") == disk.device &&
+                told.contains("stats")) {
+                copies.push_back({disk.target,
+                                  {told["stats"].value("wr_bytes", std::uint64_t{0})},
+                                  mirror_in(jobs, disk.job)});
+            }
+        }
+    }
+    return copies;
+}
+
 }  // namespace vmigrate::libvirt

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "libvirt/handles.h"
+#include "libvirt/stream_disks.h"
 #include "orchestrator/json.h"
 #include "orchestrator/types.h"
 
@@ -24,5 +25,10 @@ Sample to_sample(const JobStats& stats);
 
 /// Of an answer to query-migrate; nothing when it says nothing about them. Pure.
 std::optional<StreamDisks> stream_disks_in(const Json& answer);
+
+/// `disks` in answers to query-blockstats and query-block-jobs; a disk that QEMU does not tell of
+/// is left out. Pure.
+std::vector<DiskCopy> disk_copies_in(const std::vector<CopiedDisk>& disks, const Json& blockstats,
+                                     const Json& jobs);
 
 }  // namespace vmigrate::libvirt

@@ -29,11 +29,11 @@ bool is_of(std::string_view device, const std::string& alias) {
 
 }  // namespace
 
-Result<Json> stream_devices(const std::string& live_xml, const Json& blocks,
-                            const std::vector<VolumeMove>& volumes) {
+Result<std::vector<CopiedDisk>> copied_disks(const std::string& live_xml, const Json& blocks,
+                                             const std::vector<VolumeMove>& volumes) {
     pugi::xml_document document;
     document.load_buffer(live_xml.data(), live_xml.size());
-    Json devices = Json::array();
+    std::vector<CopiedDisk> disks;
     for (const auto& volume : volumes) {
         const auto alias = alias_of(document, volume.target);
         std::string found;
@@ -47,12 +47,13 @@ Result<Json> stream_devices(const std::string& live_xml, const Json& blocks,
             return fail(ErrorKind::hypervisor,
                         fmt::format("QEMU does not name disk {}", volume.target));
         }
-        devices.push_back(found);
+        disks.push_back({volume.target, found, "drive-" + alias});
     }
-    return devices;
+    return disks;
 }
 
-Result<Json> stream_devices(virDomainPtr domain, const std::vector<VolumeMove>& volumes) {
+Result<std::vector<CopiedDisk>> copied_disks(virDomainPtr domain,
+                                             const std::vector<VolumeMove>& volumes) {
     const auto xml = take(virDomainGetXMLDesc(domain, 0));
     if (xml.empty()) {
         return fail(last_error("cannot read the guest's description"));
@@ -61,7 +62,31 @@ Result<Json> stream_devices(virDomainPtr domain, const std::vector<VolumeMove>& 
     if (!blocks) {
         return fail(blocks.error());
     }
-    return stream_devices(xml, *blocks, volumes);
+    return copied_disks(xml, *blocks, volumes);
+}
+
+namespace {
+
+Result<Json> devices_of(const Result<std::vector<CopiedDisk>>& disks) {
+    if (!disks) {
+        return fail(disks.error());
+    }
+    Json devices = Json::array();
+    for (const auto& disk : *disks) {
+        devices.push_back(disk.device);
+    }
+    return devices;
+}
+
+}  // namespace
+
+Result<Json> stream_devices(const std::string& live_xml, const Json& blocks,
+                            const std::vector<VolumeMove>& volumes) {
+    return devices_of(copied_disks(live_xml, blocks, volumes));
+}
+
+Result<Json> stream_devices(virDomainPtr domain, const std::vector<VolumeMove>& volumes) {
+    return devices_of(copied_disks(domain, volumes));
 }
 
 }  // namespace vmigrate::libvirt

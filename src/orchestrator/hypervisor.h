@@ -23,7 +23,8 @@ class Hypervisor {
   public:
     virtual ~Hypervisor() = default;
 
-    /// Capabilities and parameters of the source's QEMU as JSON text, for `restore_originals`.
+    /// Capabilities, parameters and limits of disks of the source's QEMU as JSON text, for
+    /// `restore_originals`.
     virtual Result<std::string> save_originals() = 0;
     /// Puts back what differs from `originals` on `side`. Idempotent; a guest that is gone is no
     /// error.
@@ -55,6 +56,9 @@ class Hypervisor {
     virtual Result<void> set_throttle(ThrottleMeans means, unsigned percent) = 0;
     /// How long memory may be sent in one go while disks are copied in the stream.
     virtual Result<void> set_memory_turn(milliseconds turn) = 0;
+    /// Lets the guest write at most so much to a disk that is copied. Never more than the guest's
+    /// own limits do; those are part of the originals. REQUIRES: `limit_writes` of the call.
+    virtual Result<void> limit_writes(const std::string& target, BytesPerSecond limit) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once
     /// the destination has noticed, too. Idempotent.

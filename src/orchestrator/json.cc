@@ -80,6 +80,7 @@ Json call_json(const MigrationCall& call) {
             {"listen_address", or_null(call.listen_address, kSame)},
             {"auto_converge", call.auto_converge},
             {"throttle", name_of(call.throttle)},
+            {"limit_writes", call.limit_writes},
             {"parallel_connections", call.parallel_connections},
             {"bandwidth_bytes_per_s", call.bandwidth.count},
             {"downtime_limit_ms", call.downtime_limit.count()},

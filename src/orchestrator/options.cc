@@ -19,6 +19,7 @@ constexpr NameTable<CeilingAction, 2> kCeilingActions = {
     {{CeilingAction::keep, "keep"}, {CeilingAction::exceed, "exceed"}}};
 constexpr NameTable<AutoSwitch, 3> kAutoSwitches = {
     {{AutoSwitch::automatic, "auto"}, {AutoSwitch::on, "on"}, {AutoSwitch::off, "off"}}};
+constexpr NameTable<IoQos, 2> kIoQos = {{{IoQos::automatic, "auto"}, {IoQos::off, "off"}}};
 constexpr NameTable<StorageMode, 5> kStorageModes = {
     {{StorageMode::automatic, "auto"},
      {StorageMode::shared, "shared"},
@@ -249,6 +250,34 @@ std::vector<OptionKey> make_keys() {
                   "Lower it for guests that notice a standstill of seconds.",
                   "The guest hardly runs for up to twice this time."},
                  &Options::throttle_hold),
+        choice_key({"io-qos",
+                    "Limit what the guest writes to a disk while its copy does not converge: auto "
+                    "(as much as it takes, until the end of the migration), off (never).",
+                    "off for guests that must keep the speed of their disks.",
+                    "The guest writes slower; without a limit the copy may never end."},
+                   "auto|off", kIoQos, &Options::io_qos),
+        count_key({"io-qos-stall",
+                   "Limit writes, or limit them more, when an iteration of a disk's copy leaves "
+                   "not even this much less than the one before.",
+                   "Raise it for copies that have to end soon.",
+                   "A larger value limits sooner, and more."},
+                  "percent", &Options::io_qos_stall_percent, 1, 90),
+        rate_key({"io-qos-start",
+                  "The first limit is at most this; 0 = one step below what the guest was measured "
+                  "to write, whatever that is.",
+                  "When it is known how much the hosts and the link can take.",
+                  "A small value takes more of the guest's writes than may be needed."},
+                 &Options::io_qos_start),
+        count_key({"io-qos-step",
+                   "A limit is at least this much lower than the one before; more when the guest "
+                   "makes far more dirty than is sent.",
+                   "Lower it to find the highest limit that will do.",
+                   "Each step lasts one iteration of the copy."},
+                  "percent", &Options::io_qos_step_percent, 1, 90),
+        rate_key(
+            {"io-qos-floor", "No limit is lower than this.", "To what the guest cannot do without.",
+             "With a high floor the copy may never end."},
+            &Options::io_qos_floor),
         yes_key({"postcopy",
                  "Allow post-copy: the guest runs on the destination before all its "
                  "memory is there.",
@@ -412,6 +441,14 @@ Result<void> validate(const Options& options) {
     }
     if (options.throttle_hold < milliseconds(100)) {
         return complain("throttle-hold must be at least 100ms");
+    }
+    if (options.io_qos_floor.count == 0) {
+        return complain("io-qos-floor must be at least 1B/s: a limit of 0 is none");
+    }
+    if (options.io_qos_start.count > 0 && options.io_qos_floor > options.io_qos_start) {
+        return complain(fmt::format(
+            "io-qos-floor ({}) is above io-qos-start ({}); lower the floor or raise the start",
+            format_rate(options.io_qos_floor), format_rate(options.io_qos_start)));
     }
     if (options.sample_interval < milliseconds(10)) {
         return complain("sample-interval must be at least 10ms");

@@ -18,6 +18,7 @@ namespace vmigrate {
 enum class TimeoutAction { abort, force, postcopy };
 enum class CeilingAction { keep, exceed };
 enum class AutoSwitch { automatic, on, off };
+enum class IoQos { automatic, off };
 enum class StorageMode { automatic, shared, copy, copy_incremental, copy_in_stream };
 enum class Transport { native, tunnelled };
 enum class Compression { automatic, off, multithread, xbzrle, lz4 };
@@ -43,6 +44,11 @@ struct Options {
     unsigned throttle_stall_percent = 5;
     milliseconds throttle_direct_within{5000};
     milliseconds throttle_hold{3000};
+    IoQos io_qos = IoQos::automatic;
+    unsigned io_qos_stall_percent = 10;
+    BytesPerSecond io_qos_start{};  ///< 0 = from what the guest writes alone
+    unsigned io_qos_step_percent = 25;
+    BytesPerSecond io_qos_floor{mebibytes(1).count};
     bool postcopy = false;
     milliseconds postcopy_resume{std::chrono::minutes(10)};
     Compression compression = Compression::automatic;

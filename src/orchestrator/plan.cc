@@ -2,6 +2,7 @@
 #include "orchestrator/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -76,6 +77,25 @@ std::string storage_note(const Plan& plan) {
                              plan.call.volumes.size(), plan.source.name)
                : fmt::format("{} disk(s) are copied; the source's stay on {}, stale",
                              plan.call.volumes.size(), plan.source.name);
+}
+
+/// Like the throttle, a promise about the guest's speed.
+void choose_qos(Plan& plan) {
+    const auto& options = plan.request.options;
+    const auto& volumes = plan.call.volumes;
+    if (options.io_qos == IoQos::off || plan.call.offline || volumes.empty() ||
+        plan.guest.state != GuestState::running) {
+        return;
+    }
+    plan.call.limit_writes = true;
+    std::vector<std::string> targets;
+    for (const auto& volume : volumes) {
+        targets.push_back(volume.target);
+    }
+    plan.notes.push_back(
+        fmt::format("if the copy does not converge, what the guest writes to {} is limited, to no "
+                    "less than {}",
+                    fmt::join(targets, ", "), format_rate(options.io_qos_floor)));
 }
 
 std::string transport_note(const MigrationCall& call) {
@@ -250,6 +270,7 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     }
     plan.notes.push_back(persistence_note(plan));
     plan.notes.push_back(storage_note(plan));
+    choose_qos(plan);
     choose_throttle(plan);
     if (request.observe_only) {
         plan.notes.emplace_back("observe-only: the live policies decide, and set nothing");

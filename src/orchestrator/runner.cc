@@ -5,6 +5,7 @@
 
 #include "orchestrator/measure_book.h"
 #include "orchestrator/policy_live.h"
+#include "orchestrator/policy_qos.h"
 #include "orchestrator/policy_slice.h"
 #include "orchestrator/policy_throttle.h"
 #include "orchestrator/prepare.h"
@@ -36,6 +37,7 @@ class Run {
           throttle_means_(plan.call.throttle),
           policy_(plan.request.options, plan.prediction.bandwidth, plan.call.throttle),
           throttle_(plan.request.options, plan.call.throttle, policy_.longest_pause()),
+          qos_(plan.request.options),
           slice_(plan.request.options.ram_save_max_wait),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
         record_.id = id;
@@ -148,6 +150,11 @@ class Run {
             return;
         }
         const auto sample = take_sample();
+        if (sample && phase_ < Phase::handover) {
+            for (const auto& decision : qos_.at_tick(*sample, policy_.limit())) {
+                act(decision);
+            }
+        }
         const auto since = book_.active_since();
         if (sample && sample->job == JobState::postcopy && !postcopy_paused_ &&
             postcopy_watch_.stuck(*sample)) {
@@ -370,6 +377,27 @@ class Run {
         }
     }
 
+    void act(const QosDecision& decision) {
+        const auto limit = format_rate(decision.limit);
+        if (decision.kind == QosDecision::Kind::exhausted) {
+            notice(
+                fmt::format("writes to {} are not limited to less than {} (io-qos-floor), but "
+                            "{}",
+                            decision.target, limit, decision.reason));
+            return;
+        }
+        const auto set = edges_.hypervisor.limit_writes(decision.target, decision.limit);
+        if (!set) {
+            qos_.not_set(decision.target);
+            notice(
+                fmt::format("writes to {} not limited: {}", decision.target, set.error().message));
+            return;
+        }
+        book_.writes_limited(decision.limit, edges_.clock.now());
+        notice(
+            fmt::format("writes to {} limited to {}: {}", decision.target, limit, decision.reason));
+    }
+
     void set_memory_turn(milliseconds turn) {
         const auto set = edges_.hypervisor.set_memory_turn(turn);
         notice(set ? fmt::format("memory is sent for {} at a time while disks are copied",
@@ -584,6 +612,7 @@ class Run {
     Leftovers leftovers_;
     LivePolicy policy_;
     ThrottlePolicy throttle_;
+    QosPolicy qos_;
     SlicePolicy slice_;
     PostcopyWatch postcopy_watch_;
     ProgressMeter progress_;

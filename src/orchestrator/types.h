@@ -84,6 +84,20 @@ struct StreamDisks {
     Bytes iteration_new_dirty;  ///< that became dirty during it
 };
 
+/// How far libvirt's copy of a disk, a mirror job of QEMU's, is.
+struct Mirror {
+    Bytes copied;        ///< also what was copied again
+    Bytes remaining;     ///< of the first full copy, and what the guest has written since
+    bool ready = false;  ///< nothing has remained for a moment
+};
+
+/// A disk that is being copied, and what the guest writes to it.
+struct DiskCopy {
+    std::string target;  ///< "vda"
+    Bytes written;       ///< by the guest since its QEMU was started
+    std::optional<Mirror> mirror;
+};
+
 /// One reading of a running migration. Sizes are totals since its start.
 struct Sample {
     TimePoint at{};
@@ -100,6 +114,7 @@ struct Sample {
     std::optional<milliseconds> expected_downtime;
     unsigned throttle_percent = 0;
     std::optional<StreamDisks> stream_disks;
+    std::vector<DiskCopy> disks;  ///< only when their writes may be limited
 };
 
 /// Processor time of a guest's QEMU process, from libvirt.

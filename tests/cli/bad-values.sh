@@ -35,6 +35,10 @@ refused 2 "--set: throttle-stall: " start web1 --set throttle-stall=101
 refused 2 "which ceiling-action keep forbids" plan web1 --timeout-suspend --set ceiling-action=keep
 refused 2 "two answers" start web1 --postcopy --timeout-postcopy --set ceiling-action=exceed
 refused 2 "--set: ceiling-action: " start web1 --set ceiling-action=raise
+refused 2 "io-qos-floor (8.0 MiB/s) is above io-qos-start (4.0 MiB/s)" plan web1 --set io-qos-start=4MiB/s --set io-qos-floor=8MiB/s
+refused 2 "io-qos-floor must be at least" start web1 --set io-qos-floor=0
+refused 2 "--set: io-qos-step: " start web1 --set io-qos-step=0
+refused 2 "--set: io-qos: " start web1 --set io-qos=on
 refused 2 "leaves nothing" start web1 --set blackout-ceiling=40ms
 refused 2 "no direct migration" start web1 --direct
 refused 2 "excludes" start web1 --p2p --managed

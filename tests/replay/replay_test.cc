@@ -35,6 +35,20 @@ GuestState state_named(const std::string& name) {
     return GuestState::shut_off;
 }
 
+/// "LEFT/RIGHT" as two sizes.
+std::pair<Bytes, Bytes> two_sizes(const std::string& text) {
+    const auto slash = text.find('/');
+    REQUIRE_MESSAGE(slash != std::string::npos, text);
+    return {parse_bytes(text.substr(0, slash)).value(),
+            parse_bytes(text.substr(slash + 1)).value()};
+}
+
+DiskCopy& disk_named(World& world, const std::string& target) {
+    auto& disks = world.sample.disks;
+    const auto found = std::ranges::find(disks, target, &DiskCopy::target);
+    return found == disks.end() ? disks.emplace_back(DiskCopy{target, {}, {}}) : *found;
+}
+
 /// "remaining=10MiB dirty=1MiB/s ..." changes the sample; "source=running" the world.
 std::function<void(World&)> change_from(const std::vector<std::string>& words, std::size_t from) {
     std::vector<std::pair<std::string, std::string>> pairs;
@@ -74,8 +88,19 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 world.sample.iteration = static_cast<std::uint32_t>(std::stoul(value));
                 world.sample.job = JobState::active;
             } else if (key == "bulk" || key == "dirty-disks") {
-                world.sample.stream_disks =
-                    StreamDisks{key == "dirty-disks", parse_bytes(value).value()};
+                auto& disks = world.sample.stream_disks;
+                disks = disks.value_or(StreamDisks{});
+                disks->bulk_completed = key == "dirty-disks";
+                disks->dirty = parse_bytes(value).value();
+            } else if (key == "disk-iterations") {
+                world.sample.stream_disks->iterations = std::stoul(value);
+            } else if (key.starts_with("written-")) {
+                disk_named(world, key.substr(8)).written = parse_bytes(value).value();
+            } else if (key.starts_with("mirror-")) {
+                const auto [copied, remaining] = two_sizes(value);
+                auto& disk = disk_named(world, key.substr(7));
+                disk.mirror = Mirror{copied, remaining, remaining.count == 0};
+                world.sample.job = JobState::active;
             } else if (key == "throttle") {
                 world.sample.throttle_percent = static_cast<unsigned>(std::stoul(value));
             } else {
@@ -138,6 +163,7 @@ struct Script {
 };
 
 /// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
+/// "written-DISK=BYTES", "mirror-DISK=COPIED/REMAINING" and "disk-iterations=N" among the latter,
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
 /// value" or "throttle auto-converge", "observe-only", "interactive".
 Script load(const std::filesystem::path& path, Stage& stage) {
@@ -285,7 +311,8 @@ TEST_CASE("whatever call fails, nobody is harmed and nothing is left") {
                     CHECK(runs_on_source);
                     CHECK(!record->reason.empty());
                     // What could not be taken back is named.
-                    if (!stage.world.volumes.empty() || stage.world.settings != "{}") {
+                    if (!stage.world.volumes.empty() || stage.world.settings != "{}" ||
+                        !stage.world.write_limits.empty()) {
                         CHECK(!record->problems.empty());
                     }
                     break;

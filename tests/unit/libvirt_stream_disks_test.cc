@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "libvirt/params.h"
+#include "libvirt/progress.h"
 
 using namespace vmigrate;
 using namespace vmigrate::libvirt;
@@ -59,6 +60,31 @@ TEST_CASE("a disk without a name is an error: nothing else may be copied in its 
         CHECK(devices.error().message.find(target) != std::string::npos);
     }
     CHECK(!stream_devices("no xml", Json(), disks({"vda"})));
+}
+
+TEST_CASE("how far the copies are, and what the guest has written") {
+    const auto copied = copied_disks(kXml, kBlocks, disks({"vda", "sda"}));
+    REQUIRE(copied);
+    CHECK(copied->at(0).job == "drive-virtio-disk0");
+    const Json stats = Json::parse(R"([
+      {"qdev": "/machine/peripheral/virtio-disk01/virtio-backend", "stats": {"wr_bytes": 1}},
+      {"qdev": "/machine/peripheral/virtio-disk0/virtio-backend", "stats": {"wr_bytes": 4096}},
+      {"qdev": "scsi0-0-0-0", "stats": {"wr_bytes": 512}}, {"node-name": "target"}])");
+    const Json jobs = Json::parse(R"([
+      {"device": "drive-virtio-disk01", "type": "mirror", "offset": 1, "len": 2, "ready": true},
+      {"device": "drive-virtio-disk0", "type": "mirror", "offset": 100, "len": 350,
+       "ready": false}])");
+    const auto copies = disk_copies_in(*copied, stats, jobs);
+    REQUIRE(copies.size() == 2);
+    CHECK(copies[0].target == "vda");
+    CHECK(copies[0].written == Bytes{4096});
+    REQUIRE(copies[0].mirror);
+    CHECK(copies[0].mirror->copied == Bytes{100});
+    CHECK(copies[0].mirror->remaining == Bytes{250});
+    CHECK(!copies[0].mirror->ready);
+    CHECK(copies[1].written == Bytes{512});
+    CHECK(!copies[1].mirror);
+    CHECK(disk_copies_in(*copied, Json::array(), jobs).empty());
 }
 
 TEST_CASE("libvirt copies nothing itself then") {

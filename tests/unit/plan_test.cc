@@ -319,6 +319,30 @@ TEST_CASE("a plan that will not converge says so, unless something makes it") {
     CHECK(plan().call.postcopy);
 }
 
+TEST_CASE("writes may be limited only to disks that are copied, and the plan says so") {
+    Case c;
+    const auto plan = [&] {
+        return make_plan(c.request, c.guest, c.source, c.destination, {}, {}, c.clear_text);
+    };
+    const auto says = [](const Plan& made) {
+        return std::ranges::any_of(made.notes, [](const std::string& note) {
+            return note.find("writes to vda is limited, to no less than 1.0 MiB/s") !=
+                   std::string::npos;
+        });
+    };
+    CHECK(!plan().call.limit_writes);
+    CHECK(!says(plan()));
+    c.destination.disks[0].reach = DiskReach::missing;
+    CHECK(plan().call.limit_writes);
+    CHECK(says(plan()));
+    c.guest.state = GuestState::paused;
+    CHECK(!plan().call.limit_writes);
+    c.guest.state = GuestState::running;
+    c.request.options.io_qos = IoQos::off;
+    CHECK(!plan().call.limit_writes);
+    CHECK(!says(plan()));
+}
+
 TEST_CASE("who throttles: vmigrate by the best means that the QEMU knows, QEMU itself, or nobody") {
     Case c;
     c.guest.qemu = QemuFeatures{};
