@@ -23,6 +23,11 @@ Result<void> ObservedHypervisor::set_memory_turn(milliseconds /*turn*/) {
     return only_observed();
 }
 
+Result<void> ObservedHypervisor::limit_writes(const std::string& /*target*/,
+                                              BytesPerSecond /*limit*/) {
+    return only_observed();
+}
+
 Result<void> ObservedHypervisor::start_postcopy() {
     return only_observed();
 }

@@ -389,8 +389,8 @@ class Run {
         const auto set = edges_.hypervisor.limit_writes(decision.target, decision.limit);
         if (!set) {
             qos_.not_set(decision.target);
-            notice(
-                fmt::format("writes to {} not limited: {}", decision.target, set.error().message));
+            notice(fmt::format("writes to {} not limited to {}: {} ({})", decision.target, limit,
+                               set.error().message, decision.reason));
             return;
         }
         book_.writes_limited(decision.limit, edges_.clock.now());

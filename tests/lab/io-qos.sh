@@ -51,7 +51,7 @@ moved() {
     expect_code 0 start g --to "$to" "${slow[@]}" "$@" --json
     echo "from $from $*: $((($(lab clock) - begin) / 1000000000)) s"
     grep -E '"text":"writes to vda limited to [0-9.]+ [KM]iB/s: ' <<<"$out" >/dev/null || fail "$*: no limit: $out"
-    ! grep "not limited:" <<<"$out" || fail "$*: a limit was not taken"
+    ! grep -E "not limited to [0-9.]+ [KM]iB/s: " <<<"$out" || fail "$*: a limit was not taken"
     vm show "$(vm history --json --limit 1 | jq -r .id)" | grep -E 'precopy|handover|switched|limited' | cut -c1-100
     result=$(grep '"event":"result"' <<<"$out")
     [[ $(field write_limit_min_bytes_per_s) -ge 1048576 && $(field write_limited_ms) -gt 0 ]] ||
