@@ -118,11 +118,11 @@ void record_one(Store& store) {
     sample.bandwidth = {110'000'000};
     print_times("sample", [&] {
         sample.at = kClock.now();
-        must(journal->sample(sample, 42));
+        must(journal->sample(sample, 42, {}));
     });
     print_times("abort_requested", [&] { static_cast<void>(journal->abort_requested()); });
     for (int i = kRepeats; i < kSamples; ++i) {
-        must(journal->sample(sample, 42));
+        must(journal->sample(sample, 42, {}));
     }
     Record record;
     record.outcome = Outcome::moved;

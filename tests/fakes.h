@@ -250,7 +250,7 @@ class FakeJournal final : public Journal {
             fmt::format("phase {}{}{}", name_of(phase), note.empty() ? "" : ": ", note),
             ErrorKind::storage);
     }
-    Result<void> sample(const Sample&, unsigned percent) override {
+    Result<void> sample(const Sample&, unsigned percent, const Forecast&) override {
         percents.push_back(percent);
         return {};
     }

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 
@@ -35,6 +36,7 @@ Json story_json(const history::Story& story, bool samples) {
             Json sample = {{"elapsed_ms", row.elapsed.count()},
                            {"progress_percent", row.progress_percent}};
             sample.update(to_json(row.sample));
+            sample.update(to_json(row.forecast));
             json["samples"].push_back(std::move(sample));
         }
     }
@@ -63,14 +65,16 @@ std::string steps_text(const history::Story& story) {
 
 std::string samples_text(const history::Story& story) {
     std::vector<std::vector<std::string>> rows = {{"AFTER", "DONE", "ITERATION", "MEMORY LEFT",
-                                                   "DISKS LEFT", "DIRTY", "BANDWIDTH", "THROTTLE"}};
+                                                   "DISKS LEFT", "DIRTY", "BANDWIDTH", "RATIO",
+                                                   "THROTTLE", ""}};
     for (const auto& row : story.samples) {
         const auto& sample = row.sample;
+        const auto& ratio = row.forecast.convergence_ratio;
         rows.push_back({format_time(row.elapsed), fmt::format("{} %", row.progress_percent),
                         fmt::format("{}", sample.iteration), format_bytes(sample.memory_remaining),
                         format_bytes(sample.disk_remaining), format_rate(sample.dirty_rate),
-                        format_rate(sample.bandwidth),
-                        fmt::format("{} %", sample.throttle_percent)});
+                        format_rate(sample.bandwidth), ratio ? fmt::format("{:.2f}", *ratio) : "-",
+                        fmt::format("{} %", sample.throttle_percent), eta_text(row.forecast)});
     }
     return table(rows, "  ");
 }

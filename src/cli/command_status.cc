@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 
@@ -18,7 +19,14 @@ Json status_json(const history::Entry& entry, const std::optional<history::Sampl
     json["progress_percent"] = sample ? Json(sample->progress_percent) : Json(nullptr);
     json["elapsed_ms"] = sample ? Json(sample->elapsed.count()) : Json(nullptr);
     json["sample"] = sample ? to_json(sample->sample) : Json(nullptr);
+    json.update(to_json(sample && !entry.outcome ? sample->forecast : Forecast{}));
     return json;
+}
+
+/// Below a heading that says ETA already.
+std::string forecast_text(const Forecast& forecast) {
+    const auto text = eta_text(forecast);
+    return text.empty() ? "-" : text.starts_with("ETA ") ? text.substr(4) : text;
 }
 
 std::vector<std::string> status_row(const history::Entry& entry,
@@ -32,6 +40,7 @@ std::vector<std::string> status_row(const history::Entry& entry,
         sample ? fmt::format("{} %", sample->progress_percent) : "-",
         sample ? format_bytes(sample->sample.memory_remaining + sample->sample.disk_remaining)
                : "-",
+        sample && !entry.outcome ? forecast_text(sample->forecast) : "-",
         entry.outcome        ? "ended"
         : entry.holder_alive ? fmt::format("process {}", entry.holder_pid)
                              : fmt::format("process is gone: vmigrate recover {}", entry.id)};
@@ -40,7 +49,7 @@ std::vector<std::string> status_row(const history::Entry& entry,
 /// Prints one migration, or all that have not ended.
 int print_status(history::Store& store, const std::vector<history::Entry>& entries, bool json) {
     std::vector<std::vector<std::string>> rows = {
-        {"ID", "GUEST", "FROM", "TO", "PHASE", "DONE", "LEFT", "STATE"}};
+        {"ID", "GUEST", "FROM", "TO", "PHASE", "DONE", "LEFT", "ETA", "STATE"}};
     for (const auto& entry : entries) {
         const auto sample = store.last_sample(entry.id);
         if (!sample) {

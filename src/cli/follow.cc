@@ -28,6 +28,7 @@ Progress progress_of(const history::Entry& entry, const history::SampleRow& row)
     progress.dirty_rate = sample.dirty_rate;
     progress.bandwidth = sample.bandwidth;
     progress.throttle_percent = sample.throttle_percent;
+    progress.forecast = row.forecast;
     progress.elapsed = row.elapsed;
     return progress;
 }

@@ -3,10 +3,52 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "cli/report.h"
 #include "orchestrator/json.h"
 
 namespace vmigrate::cli {
+namespace {
+
+/// A forecast is given in whole numbers of what it can be known in.
+struct Unit {
+    milliseconds length;
+    const char* name;
+};
+constexpr std::array<Unit, 3> kUnits = {
+    {{seconds(1), "s"}, {std::chrono::minutes(1), "m"}, {std::chrono::hours(1), "h"}}};
+
+/// Of a time of up to two hours minutes are told, of up to two minutes seconds.
+const Unit& unit_for(milliseconds time) {
+    std::size_t i = 0;
+    while (i + 1 < kUnits.size() && time > 2 * kUnits[i + 1].length) {
+        ++i;
+    }
+    return kUnits[i];
+}
+
+}  // namespace
+
+std::string eta_text(const Forecast& forecast) {
+    if (forecast.endless) {
+        return "no end in sight";
+    }
+    if (!forecast.eta) {
+        return {};
+    }
+    const auto low = forecast.eta_low.value_or(*forecast.eta);
+    const auto high = forecast.eta_high.value_or(low);
+    const auto& unit = unit_for(high);
+    const auto first = std::max<std::int64_t>(1, low / unit.length);
+    const auto last = std::max(first, (high + unit.length - milliseconds(1)) / unit.length);
+    if (!forecast.eta_high) {
+        return fmt::format("ETA {} {} or more", first, unit.name);
+    }
+    return first == last ? fmt::format("ETA {} {}", last, unit.name)
+                         : fmt::format("ETA {}-{} {}", first, last, unit.name);
+}
 
 std::string progress_line(const Progress& progress) {
     if (progress.phase == Phase::ended) {
@@ -27,8 +69,8 @@ std::string progress_line(const Progress& progress) {
     if (progress.throttle_percent > 0) {
         text += fmt::format("  throttled {} %", progress.throttle_percent);
     }
-    if (progress.eta) {
-        text += fmt::format("  ETA {}", format_time(*progress.eta));
+    if (const auto eta = eta_text(progress.forecast); !eta.empty()) {
+        text += "  " + eta;
     }
     return text;
 }

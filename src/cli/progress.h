@@ -15,7 +15,11 @@
 
 namespace vmigrate::cli {
 
-/// "precopy 45 %  312.0 MiB left  dirty 12.3 MiB/s  sending 98.0 MiB/s  ETA 3.0 s"
+/// "ETA 8-12 s", "ETA 8 s or more", "no end in sight"; empty when nothing is known. Rounded so that
+/// the range gets no narrower.
+std::string eta_text(const Forecast& forecast);
+
+/// "precopy 45 %  312.0 MiB left  dirty 12.3 MiB/s  sending 98.0 MiB/s  ETA 3-4 s"
 std::string progress_line(const Progress& progress);
 
 /// Rewrites its line on a smart terminal; else a plain line at phase changes and at most every

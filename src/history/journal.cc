@@ -200,7 +200,8 @@ Result<void> SqliteJournal::phase(Phase phase, std::string_view note) {
     return stored;
 }
 
-Result<void> SqliteJournal::sample(const Sample& sample, unsigned progress_percent) {
+Result<void> SqliteJournal::sample(const Sample& sample, unsigned progress_percent,
+                                   const Forecast& forecast) {
     if (auto ready = under_way(); !ready) {
         return ready;
     }
@@ -209,11 +210,13 @@ Result<void> SqliteJournal::sample(const Sample& sample, unsigned progress_perce
     return database_.write<void>(Write::fleeting, [&](SQLite::Database& db) -> Result<void> {
         execute(db,
                 "INSERT INTO samples SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3, ?4, ?5, "
-                "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 FROM samples WHERE migration_id = ?1",
+                "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20 "
+                "FROM samples WHERE migration_id = ?1",
                 id_, elapsed, progress_percent, sample.job, sample.iteration, sample.memory_total,
                 sample.memory_remaining, sample.memory_sent, sample.disk_total,
                 sample.disk_remaining, sample.disk_sent, sample.dirty_rate, sample.bandwidth,
-                sample.expected_downtime, sample.throttle_percent);
+                sample.expected_downtime, sample.throttle_percent, forecast.convergence_ratio,
+                forecast.endless, forecast.eta, forecast.eta_low, forecast.eta_high);
         return {};
     });
 }

@@ -28,7 +28,8 @@ class SqliteJournal final : public Journal {
     Result<void> intend(Step step, const std::string& detail) override;
     Result<void> done(Step step, const std::string& detail) override;
     Result<void> phase(Phase phase, std::string_view note) override;
-    Result<void> sample(const Sample& sample, unsigned progress_percent) override;
+    Result<void> sample(const Sample& sample, unsigned progress_percent,
+                        const Forecast& forecast) override;
     Result<void> note(std::string_view text) override;
     Result<void> finish(const Record& record) override;
     bool abort_requested() override;

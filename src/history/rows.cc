@@ -28,7 +28,8 @@ constexpr const char* kSelectSample =
     "SELECT elapsed_ms, progress_percent, job, iteration, memory_total_bytes, "
     "memory_remaining_bytes, memory_sent_bytes, disk_total_bytes, disk_remaining_bytes, "
     "disk_sent_bytes, dirty_bytes_per_s, bandwidth_bytes_per_s, expected_downtime_ms, "
-    "throttle_percent FROM samples WHERE migration_id = ? ORDER BY sequence ";
+    "throttle_percent, convergence_ratio, endless, eta_ms, eta_low_ms, eta_high_ms "
+    "FROM samples WHERE migration_id = ? ORDER BY sequence ";
 
 std::vector<std::string> texts_of(const std::string& json) {
     return nlohmann::json::parse(json).get<std::vector<std::string>>();
@@ -71,6 +72,9 @@ SampleRow sample_of(const SQLite::Statement& statement) {
         sample.memory_total >> sample.memory_remaining >> sample.memory_sent >> sample.disk_total >>
         sample.disk_remaining >> sample.disk_sent >> sample.dirty_rate >> sample.bandwidth >>
         sample.expected_downtime >> sample.throttle_percent;
+    auto& forecast = result.forecast;
+    row >> forecast.convergence_ratio >> forecast.endless >> forecast.eta >> forecast.eta_low >>
+        forecast.eta_high;
     sample.at = TimePoint(result.elapsed);
     return result;
 }

@@ -128,7 +128,16 @@ ALTER TABLE migrations ADD COLUMN write_limited_ms INTEGER;
 ALTER TABLE migrations ADD COLUMN write_limit_min_bytes_per_s INTEGER;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits};
+// What was expected of a migration as each sample was taken.
+constexpr std::string_view kForecasts = R"sql(
+ALTER TABLE samples ADD COLUMN convergence_ratio REAL;
+ALTER TABLE samples ADD COLUMN endless INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN eta_ms INTEGER;
+ALTER TABLE samples ADD COLUMN eta_low_ms INTEGER;
+ALTER TABLE samples ADD COLUMN eta_high_ms INTEGER;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits, kForecasts};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

@@ -75,6 +75,7 @@ struct SampleRow {
     milliseconds elapsed{};  ///< since the migration began
     unsigned progress_percent = 0;
     Sample sample;  ///< its `at` is `elapsed` on a clock that starts with the migration
+    Forecast forecast;
 };
 
 /// One migration with everything that is known of it: `vmigrate show ID`, `vmigrate recover`.

@@ -43,7 +43,8 @@ class Journal {
     virtual Result<void> done(Step step, const std::string& detail) = 0;
     virtual Result<void> phase(Phase phase, std::string_view note) = 0;  ///< durable on return
     /// Not durable before the next durable call; losing the last ones is fine.
-    virtual Result<void> sample(const Sample& sample, unsigned progress_percent) = 0;
+    virtual Result<void> sample(const Sample& sample, unsigned progress_percent,
+                                const Forecast& forecast) = 0;
     /// A decision or notice worth reading later.
     virtual Result<void> note(std::string_view text) = 0;
     /// Outcome and measures; gives the lease back. Durable on return.

@@ -166,17 +166,26 @@ Json to_json(const Record& record) {
     return json;
 }
 
+Json to_json(const Forecast& forecast) {
+    return {{"convergence_ratio", or_null(forecast.convergence_ratio, kSame)},
+            {"endless", forecast.endless},
+            {"eta_ms", or_null(forecast.eta, kCount)},
+            {"eta_low_ms", or_null(forecast.eta_low, kCount)},
+            {"eta_high_ms", or_null(forecast.eta_high, kCount)}};
+}
+
 Json to_json(const Progress& progress) {
-    return {{"phase", name_of(progress.phase)},
-            {"progress_percent", progress.percent},
-            {"iteration", progress.iteration},
-            {"remaining_bytes", progress.remaining.count},
-            {"total_bytes", progress.total.count},
-            {"dirty_bytes_per_s", progress.dirty_rate.count},
-            {"bandwidth_bytes_per_s", progress.bandwidth.count},
-            {"throttle_percent", progress.throttle_percent},
-            {"eta_ms", or_null(progress.eta, kCount)},
-            {"elapsed_ms", progress.elapsed.count()}};
+    Json json = {{"phase", name_of(progress.phase)},
+                 {"progress_percent", progress.percent},
+                 {"iteration", progress.iteration},
+                 {"remaining_bytes", progress.remaining.count},
+                 {"total_bytes", progress.total.count},
+                 {"dirty_bytes_per_s", progress.dirty_rate.count},
+                 {"bandwidth_bytes_per_s", progress.bandwidth.count},
+                 {"throttle_percent", progress.throttle_percent},
+                 {"elapsed_ms", progress.elapsed.count()}};
+    json.update(to_json(progress.forecast));
+    return json;
 }
 
 Json to_json(const Sample& sample) {

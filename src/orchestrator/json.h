@@ -20,6 +20,7 @@ Json to_json(const Prediction& prediction);
 Json to_json(const HostFacts& host);
 Json to_json(const Measures& measures);
 Json to_json(const Record& record);
+Json to_json(const Forecast& forecast);
 Json to_json(const Progress& progress);
 Json to_json(const Sample& sample);
 Json to_json(const VolumeMove& volume);

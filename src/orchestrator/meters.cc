@@ -66,7 +66,7 @@ std::optional<microseconds> BlackoutMeter::blackout() const {
     return std::max(microseconds(0), std::chrono::duration_cast<microseconds>(gap));
 }
 
-Progress ProgressMeter::update(Phase phase, const Sample& sample) {
+Progress ProgressMeter::update(Phase phase, const Sample& sample, const Forecast& forecast) {
     // A part that has not begun yet remains whole.
     const bool memory_begun = sample.memory_total.count > 0;
     const bool disks_begun = sample.disk_total.count > 0;
@@ -97,12 +97,8 @@ Progress ProgressMeter::update(Phase phase, const Sample& sample) {
              .dirty_rate = sample.dirty_rate,
              .bandwidth = sample.bandwidth,
              .throttle_percent = sample.throttle_percent,
-             .eta = std::nullopt,
+             .forecast = forecast,
              .elapsed = std::chrono::duration_cast<milliseconds>(sample.at - started_)};
-    if (sample.bandwidth > sample.dirty_rate) {
-        const BytesPerSecond net{sample.bandwidth.count - sample.dirty_rate.count};
-        last_.eta = time_to_send(remaining, net);
-    }
     return last_;
 }
 
@@ -110,7 +106,7 @@ Progress ProgressMeter::finished(Phase phase, TimePoint at) {
     last_.phase = phase;
     last_.percent = 100;
     last_.remaining = {};
-    last_.eta = milliseconds(0);
+    last_.forecast = {};
     last_.elapsed = std::chrono::duration_cast<milliseconds>(at - started_);
     return last_;
 }

@@ -42,7 +42,7 @@ class ProgressMeter {
     /// bit.
     ProgressMeter(TimePoint started, Bytes memory, Bytes disks)
         : started_(started), memory_(memory), disks_(disks) {}
-    Progress update(Phase phase, const Sample& sample);
+    Progress update(Phase phase, const Sample& sample, const Forecast& forecast);
     Progress finished(Phase phase, TimePoint at);
 
   private:

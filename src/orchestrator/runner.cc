@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "orchestrator/estimate.h"
 #include "orchestrator/measure_book.h"
 #include "orchestrator/policy_live.h"
 #include "orchestrator/policy_qos.h"
@@ -28,6 +29,12 @@ constexpr milliseconds kTimeToAnswer{10'000};
 /// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
 
+/// A guest that stands still dirties nothing.
+std::optional<BytesPerSecond> dirty_rate_expected(const Plan& plan) {
+    return plan.guest.state == GuestState::running ? plan.memory.dirty_rate
+                                                   : std::optional(BytesPerSecond{});
+}
+
 class Run {
   public:
     Run(const Plan& plan, const Edges& edges, std::int64_t id)
@@ -39,6 +46,8 @@ class Run {
           throttle_(plan.request.options, plan.call.throttle, policy_.longest_pause()),
           qos_(plan.request.options),
           slice_(plan.request.options.ram_save_max_wait),
+          estimator_({plan.guest.memory * (1.0 - plan.memory.zero_share), plan.prediction.bandwidth,
+                      dirty_rate_expected(plan)}),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
         record_.id = id;
     }
@@ -182,9 +191,11 @@ class Run {
                 book_.source_cpu(*use, edges_.clock.now());
             }
         }
-        const auto shown = progress_.update(phase_, *sample);
+        estimator_.add(*sample);
+        const auto shown = progress_.update(
+            phase_, *sample, estimator_.forecast(policy_.limit(), policy_.longest_pause()));
         edges_.status.progress(shown);
-        remember(edges_.journal.sample(*sample, shown.percent));
+        remember(edges_.journal.sample(*sample, shown.percent, shown.forecast));
         return *sample;
     }
 
@@ -615,6 +626,7 @@ class Run {
     QosPolicy qos_;
     SlicePolicy slice_;
     PostcopyWatch postcopy_watch_;
+    Estimator estimator_;
     ProgressMeter progress_;
     MeasureBook book_;
     Phase phase_ = Phase::planned;

@@ -4,7 +4,6 @@
 // line or JSON lines, tests record it. Thread rule: called from the runner's thread only.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include "orchestrator/types.h"
@@ -21,7 +20,7 @@ struct Progress {
     BytesPerSecond dirty_rate;
     BytesPerSecond bandwidth;
     unsigned throttle_percent = 0;
-    std::optional<milliseconds> eta;
+    Forecast forecast;
     milliseconds elapsed{};
 };
 

@@ -117,6 +117,19 @@ struct Sample {
     std::vector<DiskCopy> disks;  ///< only when their writes may be limited
 };
 
+/// What is to be expected of a running migration.
+struct Forecast {
+    /// Dirty rate divided by what is sent: from 1 on iterations do not get shorter. Nothing = not
+    /// known yet.
+    std::optional<double> convergence_ratio;
+    /// Until the destination runs: the likely time, and the range that it will probably be in.
+    /// Nothing = not known yet, or `endless`; without `eta_high` it may take any longer.
+    std::optional<milliseconds> eta;
+    std::optional<milliseconds> eta_low;
+    std::optional<milliseconds> eta_high;
+    bool endless = false;  ///< as things are it does not converge
+};
+
 /// Processor time of a guest's QEMU process, from libvirt.
 struct CpuUse {
     microseconds process{};  ///< whole process

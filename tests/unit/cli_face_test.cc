@@ -106,10 +106,35 @@ TEST_CASE("progress says what is known") {
     progress.dirty_rate = {mebibytes(12).count};
     progress.bandwidth = {mebibytes(98).count};
     progress.throttle_percent = 20;
-    progress.eta = seconds(3);
+    progress.forecast.eta = milliseconds(3500);
+    progress.forecast.eta_low = milliseconds(3100);
+    progress.forecast.eta_high = milliseconds(4000);
     CHECK(progress_line(progress) ==
           "precopy   45 %  312.0 MiB left  iteration 2  dirty 12.0 MiB/s  sending 98.0 MiB/s  "
-          "throttled 20 %  ETA 3.0 s");
+          "throttled 20 %  ETA 3-4 s");
+    progress.forecast = {};
+    progress.forecast.endless = true;
+    CHECK(progress_line(progress).ends_with("  throttled 20 %  no end in sight"));
+}
+
+TEST_CASE("a forecast is a range that rounding does not make narrower") {
+    const auto text = [](int low, int high) {
+        Forecast forecast;
+        forecast.eta = forecast.eta_low = milliseconds(low);
+        forecast.eta_high = milliseconds(high);
+        return eta_text(forecast);
+    };
+    CHECK(text(100, 900) == "ETA 1 s");
+    CHECK(text(8000, 8000) == "ETA 8 s");
+    CHECK(text(8900, 11'100) == "ETA 8-12 s");
+    CHECK(text(95'000, 120'000) == "ETA 95-120 s");
+    CHECK(text(95'000, 121'000) == "ETA 1-3 m");
+    CHECK(text(30'000, 600'000) == "ETA 1-10 m");
+    CHECK(text(3'600'000, 7'200'001) == "ETA 1-3 h");
+    Forecast open;
+    CHECK(eta_text(open).empty());
+    open.eta = open.eta_low = milliseconds(8500);
+    CHECK(eta_text(open) == "ETA 8 s or more");
 }
 
 TEST_CASE("tables align by what is seen") {

@@ -79,7 +79,7 @@ TEST_CASE("a journal is used from begin to finish only") {
     CHECK(desk.journal->begin(plan_of("db", kOtherUuid)).error().kind == ErrorKind::internal);
     REQUIRE(desk.journal->finish(ended(Outcome::moved)).has_value());
     CHECK(message_of(desk.journal->note("late")) == "migration 1 has ended");
-    CHECK(message_of(desk.journal->sample({}, 1)) == "migration 1 has ended");
+    CHECK(message_of(desk.journal->sample({}, 1, {})) == "migration 1 has ended");
     CHECK(desk.journal->finish(ended(Outcome::moved)).error().kind == ErrorKind::internal);
     CHECK_FALSE(desk.journal->abort_requested());
 }
@@ -202,7 +202,7 @@ TEST_CASE("adopt goes on where the dead process stopped") {
     CHECK(heir->intend(Step::restore_originals, "").has_value());
     Sample sample;
     sample.at = desk.clock.now();
-    CHECK(heir->sample(sample, 5).has_value());
+    CHECK(heir->sample(sample, 5, {}).has_value());
     CHECK(desk.store->last_sample(id).value()->elapsed == seconds(10));
     CHECK(heir->finish(ended(Outcome::failed_on_source, "its process died")).has_value());
 

@@ -91,7 +91,7 @@ TEST_CASE("the lease of another process: alive, killed, taken over") {
         const bool begun = journal->begin(plan_of("web", kUuid)).has_value() &&
                            journal->intend(Step::migrate, "").has_value() &&
                            journal->phase(Phase::precopy, "").has_value();
-        const bool sampled = journal->sample({}, 12).has_value();
+        const bool sampled = journal->sample({}, 12, {}).has_value();
         return begun && sampled;
     });
     REQUIRE(victim.ready());
@@ -199,7 +199,7 @@ TEST_CASE("a sample is seen by another process at once, and by a reader that cam
         }
         const auto journal = (*own)->journal();
         return journal->begin(plan_of("web", kUuid)).has_value() &&
-               journal->sample({}, 37).has_value();
+               journal->sample({}, 37, {}).has_value();
     });
     REQUIRE(victim.ready());
     const auto seen = reader->last_sample(1).value();

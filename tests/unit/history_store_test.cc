@@ -91,10 +91,17 @@ TEST_CASE("every field of a migration comes back") {
     sample.bandwidth = {987654321};
     sample.expected_downtime = milliseconds(77);
     sample.throttle_percent = 20;
-    CHECK(journal->sample(sample, 42).has_value());
+    Forecast forecast;
+    forecast.convergence_ratio = 0.25;
+    forecast.eta = milliseconds(30);
+    forecast.eta_low = milliseconds(20);
+    forecast.eta_high = milliseconds(40);
+    CHECK(journal->sample(sample, 42, forecast).has_value());
     Sample unsure = sample;
     unsure.expected_downtime.reset();
-    CHECK(journal->sample(unsure, 43).has_value());
+    Forecast endless;
+    endless.endless = true;
+    CHECK(journal->sample(unsure, 43, endless).has_value());
 
     Record record;
     record.outcome = Outcome::moved_with_problems;
@@ -151,7 +158,9 @@ TEST_CASE("every field of a migration comes back") {
     CHECK(told->samples[0].progress_percent == 42);
     CHECK(told->samples[0].sample.at == TimePoint(milliseconds(1500)));
     CHECK(line(to_json(told->samples[0].sample)) == line(to_json(sample)));
+    CHECK(line(to_json(told->samples[0].forecast)) == line(to_json(forecast)));
     CHECK(line(to_json(told->samples[1].sample)) == line(to_json(unsure)));
+    CHECK(line(to_json(told->samples[1].forecast)) == line(to_json(endless)));
     CHECK(store->last_sample(id).value()->progress_percent == 43);
 
     const auto listed = store->list({}).value();

@@ -31,7 +31,7 @@ TEST_CASE("readers with stores of their own watch several migrations at work") {
                     sample.iteration = static_cast<std::uint32_t>(n);
                     sample.memory_sent = Bytes{static_cast<std::uint64_t>(n) * 1000};
                     // Given up when the other one is writing: allowed.
-                    static_cast<void>(journal->sample(sample, 50).has_value());
+                    static_cast<void>(journal->sample(sample, 50, {}).has_value());
                     failures += n % 50 != 0 || journal->phase(Phase::precopy, "") ? 0 : 1;
                     failures += journal->abort_requested() ? 1 : 0;
                 }

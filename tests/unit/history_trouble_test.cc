@@ -212,7 +212,7 @@ TEST_CASE("a locked file is waited for, then said to be locked; samples do not w
 
     using std::chrono::steady_clock;
     auto since = steady_clock::now();
-    const auto lost = journal->sample({}, 1);
+    const auto lost = journal->sample({}, 1, {});
     CHECK(steady_clock::now() - since < seconds(4));  // a durable write waits for 5
     CHECK(message_of(lost) ==
           about(path,
@@ -399,7 +399,7 @@ TEST_CASE("a full disk: nothing is begun, what is stored stays, and it goes on w
             fill_up(folder.path());
             std::string lost = "no sample was lost";
             for (int i = 0; i < 10000; ++i) {
-                if (const auto stored = journal->sample({}, 1); !stored) {
+                if (const auto stored = journal->sample({}, 1, {}); !stored) {
                     lost = message_of(stored);
                     break;
                 }

@@ -52,7 +52,7 @@ TEST_CASE("progress never goes back and is not over before the end") {
             sample.memory_remaining = {random() % (sample.memory_total.count + 1)};
             sample.disk_total = {random() % 2 * gibibytes(4).count};
             sample.disk_remaining = {random() % (sample.disk_total.count + 1)};
-            const auto shown = meter.update(i < 45 ? Phase::precopy : Phase::handover, sample);
+            const auto shown = meter.update(i < 45 ? Phase::precopy : Phase::handover, sample, {});
             CHECK(shown.percent >= last);
             CHECK(shown.percent < 100);
             last = shown.percent;
@@ -66,7 +66,7 @@ TEST_CASE("progress counts disks that are still to come") {
     Sample sample;
     sample.disk_total = gibibytes(3);
     sample.disk_remaining = gibibytes(1);
-    CHECK(meter.update(Phase::precopy, sample).percent == 50);
+    CHECK(meter.update(Phase::precopy, sample, {}).percent == 50);
 }
 
 TEST_CASE("measures: what never came is null") {
