@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "base/text.h"
 #include "cli/terminal.h"
 
@@ -13,14 +16,32 @@ double ratio(microseconds measured, microseconds predicted) {
     return static_cast<double>(measured.count()) / static_cast<double>(predicted.count());
 }
 
+bool moved(const history::Entry& entry) {
+    return entry.outcome == Outcome::moved || entry.outcome == Outcome::moved_with_problems;
+}
+
+/// Whoever counts the lines of `history` wants to know where the others are.
+std::string left_out(const std::vector<history::Entry>& entries, std::size_t judged) {
+    const auto stayed =
+        static_cast<std::size_t>(std::ranges::count_if(entries, std::not_fn(moved)));
+    const auto unknown = entries.size() - judged - stayed;
+    std::string text;
+    if (stayed > 0) {
+        text += fmt::format("left out: {} that did not move (or not yet)\n", stayed);
+    }
+    if (unknown > 0) {
+        text += fmt::format("left out: {} with no prediction or no measure of one of the two\n",
+                            unknown);
+    }
+    return text;
+}
+
 }  // namespace
 
 std::optional<Accuracy> accuracy_of(const history::Entry& entry) {
     const auto& predicted = entry.expected;
     const auto& measured = entry.measures;
-    const bool moved =
-        entry.outcome == Outcome::moved || entry.outcome == Outcome::moved_with_problems;
-    if (!moved || !predicted.total || !predicted.blackout || !measured.total ||
+    if (!moved(entry) || !predicted.total || !predicted.blackout || !measured.total ||
         !measured.blackout || predicted.total->count() == 0 || predicted.blackout->count() == 0) {
         return std::nullopt;
     }
@@ -66,11 +87,12 @@ std::string accuracy_text(const std::vector<history::Entry>& entries) {
     if (judged == 0) {
         return "no migration has both a prediction and measures\n";
     }
-    return table(rows) + fmt::format(
-                             "total time within {:.0f} %: {} of {}; blackout within a "
-                             "factor of {:.0f}: {} of {}\n",
-                             kTotalTolerance * 100, totals, judged, kBlackoutFactor, blackouts,
-                             judged);
+    return table(rows) +
+           fmt::format(
+               "total time within {:.0f} %: {} of {}; blackout within a "
+               "factor of {:.0f}: {} of {}\n",
+               kTotalTolerance * 100, totals, judged, kBlackoutFactor, blackouts, judged) +
+           left_out(entries, judged);
 }
 
 }  // namespace vmigrate::cli

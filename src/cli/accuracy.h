@@ -33,7 +33,8 @@ std::optional<Accuracy> accuracy_of(const history::Entry& entry);
 
 Json accuracy_json(const history::Entry& entry, const Accuracy& accuracy);
 
-/// A table of all migrations that can be judged, and below it how many predictions were met.
+/// A table of all migrations that can be judged, below it how many predictions were met, and
+/// how many migrations were left out.
 std::string accuracy_text(const std::vector<history::Entry>& entries);
 
 }  // namespace vmigrate::cli

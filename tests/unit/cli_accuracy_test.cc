@@ -60,9 +60,16 @@ TEST_CASE("only what moved, and has both, is judged") {
 TEST_CASE("the table counts what was met") {
     auto failed = moved(1, 1);
     failed.outcome = Outcome::failed_on_source;
-    const auto text = accuracy_text({moved(1000, 100), moved(2000, 150), failed});
+    auto unmeasured = moved(1000, 100);
+    unmeasured.measures.blackout.reset();
+    const auto text =
+        accuracy_text({moved(1000, 100), moved(2000, 150), failed, unmeasured, failed});
     CHECK(text.find("total time within 25 %: 1 of 2; blackout within a factor of 2: 2 of 2\n") !=
           std::string::npos);
+    CHECK(
+        text.ends_with("left out: 2 that did not move (or not yet)\n"
+                       "left out: 1 with no prediction or no measure of one of the two\n"));
+    CHECK(accuracy_text({moved(1000, 100)}).find("left out") == std::string::npos);
     CHECK(text.find("2.00") != std::string::npos);
     CHECK(accuracy_text({failed}) == "no migration has both a prediction and measures\n");
 }
