@@ -50,6 +50,13 @@ struct World {
     bool abort_wanted = false;  ///< as `vmigrate abort` asks for it
     std::optional<PostcopyState> postcopy = PostcopyState::none;
     std::vector<Setting> tunes;  ///< as `vmigrate tune` asks for them
+    bool call_ended = false;
+    std::vector<milliseconds> limits;  ///< that were asked for
+    struct Throttle {
+        unsigned percent = 0;
+        bool late = false;  ///< the guest did not run there any more, or its migration was over
+    };
+    std::vector<Throttle> throttles;
 
     void say(const std::string& text) {
         transcript.push_back(fmt::format("{:>6} {}", clock.elapsed().count(), text));
@@ -159,7 +166,10 @@ class FakeHypervisor final : public Hypervisor {
         }
         return started;
     }
-    void end_call() override { world_.say("end call"); }
+    void end_call() override {
+        world_.call_ended = true;
+        world_.say("end call");
+    }
     Result<Sample> sample() override {
         world_.sample.at = world_.clock.now();
         return world_.sample;
@@ -167,12 +177,15 @@ class FakeHypervisor final : public Hypervisor {
     Result<Sample> completed() override { return world_.sample; }
     std::optional<CpuUse> cpu_use(Side) override { return std::nullopt; }
     Result<void> set_downtime_limit(milliseconds limit) override {
+        world_.limits.push_back(limit);
         return world_.act("downtime limit " + format_time(limit));
     }
     Result<void> set_bandwidth(BytesPerSecond limit) override {
         return world_.act("bandwidth " + format_rate(limit));
     }
     Result<void> set_throttle(ThrottleMeans, unsigned percent) override {
+        world_.throttles.push_back(
+            {percent, world_.source != GuestState::running || world_.call_ended});
         return world_.act(fmt::format("throttle {} %", percent));
     }
     Result<void> set_memory_turn(milliseconds turn) override {
@@ -185,6 +198,9 @@ class FakeHypervisor final : public Hypervisor {
             world_.write_limits[target] = limit;
         }
         return limited;
+    }
+    Result<void> set_delay(unsigned percent) override {
+        return world_.act(fmt::format("delay {} %", percent));
     }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
     Result<void> pause_postcopy() override { return world_.act("pause post-copy"); }
@@ -280,7 +296,15 @@ class FakeStatus final : public Status {
   public:
     explicit FakeStatus(World& world) : world_(world) {}
     void started(std::int64_t) override {}
-    void progress(const Progress& progress) override { percents.push_back(progress.percent); }
+    void progress(const Progress& progress) override {
+        percents.push_back(progress.percent);
+        shown.push_back(progress);
+        const auto now = world_.clock.elapsed();
+        if (show_every.count() > 0 && now >= due_) {
+            due_ = now + show_every;
+            world_.say(text_of(progress));
+        }
+    }
     void phase(Phase, std::string_view) override {}
     void notice(std::string_view text) override { world_.say(fmt::format("notice: {}", text)); }
     bool ask(std::string_view question, milliseconds) override {
@@ -291,9 +315,25 @@ class FakeStatus final : public Status {
     }
 
     std::vector<unsigned> percents;
+    std::vector<Progress> shown;
+    milliseconds show_every{};  ///< in the transcript; 0 = not at all
 
   private:
+    static std::string text_of(const Progress& progress) {
+        const auto& forecast = progress.forecast;
+        const auto time = [](const std::optional<milliseconds>& eta) {
+            return eta ? format_time(*eta) : "-";
+        };
+        return fmt::format(
+            "shown: {} % of iteration {}, ratio {}, {}", progress.percent, progress.iteration,
+            forecast.convergence_ratio ? fmt::format("{:.2f}", *forecast.convergence_ratio) : "-",
+            forecast.endless ? "endless"
+                             : fmt::format("{} ({} to {})", time(forecast.eta),
+                                           time(forecast.eta_low), time(forecast.eta_high)));
+    }
+
     World& world_;
+    milliseconds due_{};
 };
 
 /// All of it together.

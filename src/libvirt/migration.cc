@@ -56,6 +56,7 @@ class Migration final : public Hypervisor {
     Result<void> set_throttle(ThrottleMeans means, unsigned percent) override;
     Result<void> set_memory_turn(milliseconds turn) override;
     Result<void> limit_writes(const std::string& target, BytesPerSecond limit) override;
+    Result<void> set_delay(unsigned percent) override;
     Result<void> start_postcopy() override;
     Result<void> pause_postcopy() override;
     Result<void> resume_postcopy(const MigrationCall& call) override;
@@ -97,6 +98,7 @@ class Migration final : public Hypervisor {
     std::vector<CopiedDisk> limited_;
     Json own_limits_;
     bool in_stream_ = false;  ///< disks are copied in the stream of the memory
+    bool delays_ = false;     ///< memory that is hot is sent late
 };
 
 Error no_answer(const Session& session, milliseconds patience) {
@@ -274,6 +276,7 @@ Result<void> Migration::start(const MigrationCall& call) {
     }
     postcopy_ = call.postcopy;
     in_stream_ = call.storage == StorageMode::copy_in_stream;
+    delays_ = call.qemu.parameters.contains("ram-delay-save-percent");
     return begin_call(call);
 }
 
@@ -320,9 +323,15 @@ void Migration::end_call() {
 }
 
 // libvirt's own figures leave these out.
-std::optional<StreamDisks> stream_disks_now(virDomainPtr domain) {
+void add_what_qemu_tells(virDomainPtr domain, bool in_stream, Sample& sample) {
     const auto told = execute(domain, "query-migrate");
-    return told ? stream_disks_in(*told) : std::nullopt;
+    if (!told) {
+        return;
+    }
+    if (in_stream) {
+        sample.stream_disks = stream_disks_in(*told);
+    }
+    sample.delayed = delayed_memory_in(*told);
 }
 
 // A disk that cannot be asked about is not limited.
@@ -354,13 +363,13 @@ Result<Sample> Migration::sample() {
     const auto stops_before = translator_->stops();
     auto sample = ask_guest(
         source_, translator_->source_stopped() ? kStoppedPatience : kSamplePatience,
-        [in_stream = in_stream_, limited = limited_](virDomainPtr domain) {
+        [in_stream = in_stream_, delays = delays_, limited = limited_](virDomainPtr domain) {
             auto read = read_job(domain, 0);
             if (read && !limited.empty()) {
                 read->disks = disk_copies_now(domain, limited);
             }
-            if (read && in_stream) {
-                read->stream_disks = stream_disks_now(domain);
+            if (read && (in_stream || delays)) {
+                add_what_qemu_tells(domain, in_stream, *read);
             }
             return read;
         },
@@ -449,6 +458,10 @@ Result<void> Migration::limit_writes(const std::string& target, BytesPerSecond l
     return ask_guest(source_, kCallPatience, [device = disk->device, limits](virDomainPtr domain) {
         return set_disk_limits(domain, device, limits);
     });
+}
+
+Result<void> Migration::set_delay(unsigned percent) {
+    return set_parameters({{"ram-delay-save-percent", percent}});
 }
 
 Result<void> Migration::start_postcopy() {

@@ -4,6 +4,12 @@
 #include "libvirt/session.h"
 
 namespace vmigrate::libvirt {
+namespace {
+
+/// In which QEMU delays memory.
+constexpr Bytes kSegment = mebibytes(2);
+
+}  // namespace
 
 Result<JobStats> job_stats(virDomainPtr domain, unsigned flags) {
     virTypedParameterPtr values = nullptr;
@@ -100,6 +106,17 @@ std::vector<DiskCopy> disk_copies_in(const std::vector<CopiedDisk>& disks, const
         }
     }
     return copies;
+}
+
+std::optional<DelayedMemory> delayed_memory_in(const Json& answer) {
+    const auto told = answer.find("ram-delay");
+    if (told == answer.end() || !told->is_object()) {
+        return std::nullopt;
+    }
+    const auto number = [&told](const char* name) { return told->value(name, std::uint64_t{0}); };
+    return DelayedMemory{told->value("active", false), number("rounds"),
+                         Bytes{number("segments") * kSegment.count}, Bytes{number("bytes")},
+                         Bytes{number("saved-bytes")}};
 }
 
 }  // namespace vmigrate::libvirt

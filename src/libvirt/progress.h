@@ -31,4 +31,7 @@ std::optional<StreamDisks> stream_disks_in(const Json& answer);
 std::vector<DiskCopy> disk_copies_in(const std::vector<CopiedDisk>& disks, const Json& blockstats,
                                      const Json& jobs);
 
+/// Of an answer to query-migrate; nothing when it does not tell of memory that waits. Pure.
+std::optional<DelayedMemory> delayed_memory_in(const Json& answer);
+
 }  // namespace vmigrate::libvirt

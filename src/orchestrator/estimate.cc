@@ -10,10 +10,14 @@ namespace {
 
 /// Over less time what is left falls by single bursts.
 constexpr double kShortestWindow = 0.2;
+/// After so long without progress there is none.
+constexpr double kStandstill = 2;
 /// Half of the readings are between these two shares.
 constexpr double kQuarter = 0.25;
 /// What was measured before the start counts a page once however often it is written.
 constexpr double kMostExpected = 2.0;
+/// Iterations that get shorter by less than the readings differ do not get shorter.
+constexpr double kConverges = 0.95;
 /// Beyond this it is no forecast but a way to say never.
 constexpr double kForever = 30.0 * 24 * 3600;
 
@@ -71,10 +75,13 @@ double RateWindow::quantile(double share) const {
     return sorted[static_cast<std::size_t>(place)];
 }
 
-void Estimator::add(const Sample& sample) {
-    if (last_ && sample.at < last_->at) {
+void Estimator::add(const Sample& told) {
+    if (last_ && (told.at < last_->at || told.iteration < last_->iteration ||
+                  (copies_memory(*last_) && !copies_memory(told)))) {
         return;
     }
+    auto sample = told;
+    sample.memory_remaining = std::min(told.memory_remaining, told.memory_total);
     if (sample.bandwidth.count > 0) {
         stream_.add(number(sample.bandwidth));
     }
@@ -85,8 +92,11 @@ void Estimator::add(const Sample& sample) {
         begin_iteration(sample);
     } else if (const auto time = seconds_between(last_->at, sample.at); time < kShortestWindow) {
         return;  // the next one says it better
-    } else if (const double sent = left_in(*last_) - left_in(sample); sent > 0) {
-        progress_.add(sent / time);
+    } else if (const double sent = left_in(*last_) - left_in(sample);
+               sent > 0 || time >= kStandstill) {
+        progress_.add(std::max(0.0, sent) / time);
+    } else if (sent == 0) {
+        return;  // it may not have been counted yet
     }
     if (last_ && sample.throttle_percent != last_->throttle_percent) {
         dirty_.scale(kept(sample.throttle_percent) / kept(last_->throttle_percent));
@@ -159,7 +169,7 @@ std::optional<double> Estimator::seconds_left(const Rates& rates, milliseconds p
     const double dirtied = rates.dirty * (since + first);
     const double too_much = std::max(0.0, std::min(left, room) + dirtied - room);
     const double ratio = rates.dirty / rates.later;
-    if (too_much > 0 && ratio >= 1) {
+    if (too_much > 0 && ratio >= kConverges) {
         return std::nullopt;
     }
     const double others = too_much > 0 ? too_much / rates.later / (1 - ratio) : 0.0;

@@ -43,7 +43,7 @@ class Estimator {
   public:
     explicit Estimator(const Expectation& expected) : expected_(expected) {}
 
-    /// Samples in the order of their time; one that is older than the last is left out.
+    /// Samples in the order of their time; what would go back behind the last one is left out.
     void add(const Sample& sample);
 
     /// As of the last sample. The guest is switched over when what is left can be sent in `limit`,

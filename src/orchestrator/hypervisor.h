@@ -59,6 +59,8 @@ class Hypervisor {
     /// Lets the guest write at most so much to a disk that is copied. Never more than the guest's
     /// own limits do; those are part of the originals. REQUIRES: `limit_writes` of the call.
     virtual Result<void> limit_writes(const std::string& target, BytesPerSecond limit) = 0;
+    /// Of the memory, what is written most, up to this share, is sent late. 0 is for good.
+    virtual Result<void> set_delay(unsigned percent) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once
     /// the destination has noticed, too. Idempotent.

@@ -81,7 +81,9 @@ Progress ProgressMeter::update(Phase phase, const Sample& sample, const Forecast
     if (total.count > 0 && sample.iteration == 0) {
         const auto done = total - remaining;
         const auto share = static_cast<double>(done.count) / static_cast<double>(total.count);
-        percent_ = std::max(percent_, std::min(kMostBeforeEnd, static_cast<unsigned>(share * 100)));
+        const auto percent = std::min(kMostBeforeEnd, static_cast<unsigned>(share * 100));
+        percent_ = std::max(percent_, std::min(percent, told_));
+        told_ = percent;
     }
     if (sample.iteration > 0 || phase >= Phase::handover) {
         percent_ = std::max(percent_, kMostBeforeEnd - 4);

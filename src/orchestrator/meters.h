@@ -35,7 +35,8 @@ class BlackoutMeter {
 };
 
 /// One display state after the other from samples. Counts work done in the first full copy of disks
-/// and memory; later iterations hold the bar, they do not turn it back.
+/// and memory; later iterations hold the bar, they do not turn it back. As it cannot
+/// go back, it believes a sample when the next one says no less.
 class ProgressMeter {
   public:
     /// `memory` and `disks` are what will have to be copied: libvirt tells the totals only bit by
@@ -50,6 +51,7 @@ class ProgressMeter {
     Bytes memory_;
     Bytes disks_;
     unsigned percent_ = 0;
+    unsigned told_ = 0;  ///< by the last sample
     Progress last_;
 };
 

@@ -23,6 +23,10 @@ Result<void> ObservedHypervisor::set_memory_turn(milliseconds /*turn*/) {
     return only_observed();
 }
 
+Result<void> ObservedHypervisor::set_delay(unsigned /*percent*/) {
+    return only_observed();
+}
+
 Result<void> ObservedHypervisor::limit_writes(const std::string& /*target*/,
                                               BytesPerSecond /*limit*/) {
     return only_observed();

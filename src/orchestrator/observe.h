@@ -21,6 +21,7 @@ class ObservedHypervisor final : public Hypervisor {
     Result<void> set_downtime_limit(milliseconds limit) override;
     Result<void> set_throttle(ThrottleMeans means, unsigned percent) override;
     Result<void> set_memory_turn(milliseconds turn) override;
+    Result<void> set_delay(unsigned percent) override;
     Result<void> limit_writes(const std::string& target, BytesPerSecond limit) override;
     Result<void> start_postcopy() override;
 

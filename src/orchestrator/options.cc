@@ -316,9 +316,8 @@ std::vector<OptionKey> make_keys() {
                  &Options::ram_save_max_wait),
         count_key({"ram-delay-save-percent",
                    "Up to this share of the memory, that which the guest writes most, is sent when "
-                   "the rest is done; at most 90, 0 = never. More when this is not set and the "
-                   "guest is seen to write more than that much.",
-                   "Lower it when most of the memory is written all the time.",
+                   "the rest is done; at most 90, 0 = never.",
+                   "Set it as a limit; else the share follows what waiting is seen to save.",
                    "A little processor time; what is sent late may come in one go."},
                   "percent", &Options::ram_delay_save_percent, 0, 90),
         choice_key({"mig-block-size",

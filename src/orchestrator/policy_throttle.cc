@@ -43,10 +43,11 @@ void ThrottlePolicy::not_taken() {
 }
 
 bool ThrottlePolicy::stalled(const Sample& sample) const {
-    // The full copy says nothing about convergence: only later iterations are compared.
+    // The full copy says nothing about convergence: only later iterations are compared. What waits
+    // because it is hot does not get less, and should not: its turn is when the rest is done.
     return boundary_ && boundary_->iteration > 0 && sample.iteration > boundary_->iteration &&
-           sample.memory_remaining >
-               boundary_->memory_remaining * (1.0 - options_.throttle_stall_percent / 100.0);
+           sample.memory_awaited() >
+               boundary_->memory_awaited() * (1.0 - options_.throttle_stall_percent / 100.0);
 }
 
 ThrottleDecision ThrottlePolicy::raise(unsigned percent, const Sample& sample, std::string reason) {

@@ -5,6 +5,7 @@
 
 #include "orchestrator/estimate.h"
 #include "orchestrator/measure_book.h"
+#include "orchestrator/policy_delay.h"
 #include "orchestrator/policy_live.h"
 #include "orchestrator/policy_qos.h"
 #include "orchestrator/policy_slice.h"
@@ -46,6 +47,7 @@ class Run {
           throttle_(plan.request.options, plan.call.throttle, policy_.longest_pause()),
           qos_(plan.request.options),
           slice_(plan.request.options.ram_save_max_wait),
+          delay_(plan),
           estimator_({plan.guest.memory * (1.0 - plan.memory.zero_share), plan.prediction.bandwidth,
                       dirty_rate_expected(plan)}),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
@@ -274,6 +276,7 @@ class Run {
             sample->iteration = std::max(sample->iteration, number);
             act(policy_.at_iteration(*sample));
             act(throttle_.at_iteration(*sample), *sample);
+            act(delay_.at_iteration(*sample));
         }
     }
 
@@ -348,6 +351,7 @@ class Run {
             case ThrottleDecision::Kind::set:
                 notice(fmt::format("throttle {} %: {}", decision.percent, decision.reason));
                 if (set_throttle(decision.percent)) {
+                    act(delay_.when_throttled(decision.percent));
                     act(policy_.when_throttled());
                 } else {
                     throttle_.not_taken();
@@ -407,6 +411,16 @@ class Run {
         book_.writes_limited(decision.limit, edges_.clock.now());
         notice(
             fmt::format("writes to {} limited to {}: {}", decision.target, limit, decision.reason));
+    }
+
+    void act(const std::optional<DelayDecision>& decision) {
+        if (!decision) {
+            return;
+        }
+        const auto set = edges_.hypervisor.set_delay(decision->percent);
+        notice(set ? fmt::format("hot memory that waits: at most {} %: {}", decision->percent,
+                                 decision->reason)
+                   : fmt::format("what of the memory waits is not set: {}", set.error().message));
     }
 
     void set_memory_turn(milliseconds turn) {
@@ -626,6 +640,7 @@ class Run {
     QosPolicy qos_;
     SlicePolicy slice_;
     PostcopyWatch postcopy_watch_;
+    DelayPolicy delay_;
     Estimator estimator_;
     ProgressMeter progress_;
     MeasureBook book_;

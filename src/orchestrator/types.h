@@ -98,6 +98,15 @@ struct DiskCopy {
     std::optional<Mirror> mirror;
 };
 
+/// What the patched QEMU tells of memory that it sends late because the guest keeps writing it.
+struct DelayedMemory {
+    bool active = false;           ///< false: it was, and is over for this migration
+    std::uint64_t iterations = 0;  ///< in which some was delayed
+    Bytes size;                    ///< of what is delayed in this iteration
+    Bytes dirty;                   ///< in it, when this iteration began
+    Bytes saved;                   ///< dirty while it was delayed, and delayed again
+};
+
 /// One reading of a running migration. Sizes are totals since its start.
 struct Sample {
     TimePoint at{};
@@ -115,11 +124,17 @@ struct Sample {
     unsigned throttle_percent = 0;
     std::optional<StreamDisks> stream_disks;
     std::vector<DiskCopy> disks;  ///< only when their writes may be limited
+    std::optional<DelayedMemory> delayed;
+
+    /// What this iteration sends: the rest waits for a later one.
+    Bytes memory_awaited() const {
+        return delayed && delayed->active ? memory_remaining - delayed->dirty : memory_remaining;
+    }
 };
 
 /// What is to be expected of a running migration.
 struct Forecast {
-    /// Dirty rate divided by what is sent: from 1 on iterations do not get shorter. Nothing = not
+    /// Dirty rate divided by what is sent: near 1 iterations get no shorter. Nothing = not
     /// known yet.
     std::optional<double> convergence_ratio;
     /// Until the destination runs: the likely time, and the range that it will probably be in.

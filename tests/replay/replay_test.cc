@@ -101,6 +101,18 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 auto& disk = disk_named(world, key.substr(7));
                 disk.mirror = Mirror{copied, remaining, remaining.count == 0};
                 world.sample.job = JobState::active;
+            } else if (key == "disks") {
+                world.sample.disk_remaining = parse_bytes(value).value();
+                world.sample.disk_total =
+                    std::max(world.sample.disk_total, world.sample.disk_remaining);
+            } else if (key == "delayed") {
+                auto delayed = world.sample.delayed.value_or(DelayedMemory{});
+                delayed.size = delayed.dirty = parse_bytes(value).value();
+                delayed.active = delayed.size.count > 0;
+                ++delayed.iterations;
+                world.sample.delayed = delayed;
+            } else if (key == "saved") {
+                world.sample.delayed->saved = parse_bytes(value).value();
             } else if (key == "throttle") {
                 world.sample.throttle_percent = static_cast<unsigned>(std::stoul(value));
             } else {
@@ -165,7 +177,8 @@ struct Script {
 /// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
 /// "written-DISK=BYTES", "mirror-DISK=COPIED/REMAINING" and "disk-iterations=N" among the latter,
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
-/// value" or "throttle auto-converge", "observe-only", "interactive".
+/// value" or "throttle auto-converge", "observe-only", "interactive", "show MS" (the progress, that
+/// often), "expect-dirty RATE" (what was measured before the start).
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -204,6 +217,10 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             stage.world.interactive = true;
         } else if (words[0] == "observe-only") {
             script.plan.request.observe_only = true;
+        } else if (words[0] == "show") {
+            stage.status.show_every = milliseconds(std::stol(words[1]));
+        } else if (words[0] == "expect-dirty") {
+            script.plan.memory.dirty_rate = parse_rate(words[1]).value();
         } else if (words[0] == "throttle") {
             script.plan.call.throttle =
                 words[1] == "value" ? ThrottleMeans::value : ThrottleMeans::auto_converge;

@@ -56,6 +56,20 @@ TEST_CASE("disks in the stream, as the patched QEMU tells them") {
     CHECK(!stream_disks_in(Json::parse(R"({"block-migration": 1})")));
 }
 
+TEST_CASE("memory that is sent late, as the patched QEMU tells it") {
+    const auto delayed = delayed_memory_in(Json::parse(
+        R"({"status": "active", "ram-delay": {"active": true, "rounds": 3, "segments": 5,
+            "bytes": 8192, "saved-bytes": 4096}})"));
+    REQUIRE(delayed);
+    CHECK(delayed->active);
+    CHECK(delayed->iterations == 3);
+    CHECK(delayed->size == mebibytes(10));
+    CHECK(delayed->dirty.count == 8192);
+    CHECK(delayed->saved.count == 4096);
+    CHECK(!delayed_memory_in(Json::parse(R"({"status": "active"})")));
+    CHECK(!delayed_memory_in(Json::parse(R"({"ram-delay": 1})")));
+}
+
 TEST_CASE("what libvirt does not tell is nothing") {
     const auto sample = to_sample({});
     CHECK(sample.job == JobState::none);

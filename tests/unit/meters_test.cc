@@ -66,7 +66,12 @@ TEST_CASE("progress counts disks that are still to come") {
     Sample sample;
     sample.disk_total = gibibytes(3);
     sample.disk_remaining = gibibytes(1);
+    meter.update(Phase::precopy, sample, {});
     CHECK(meter.update(Phase::precopy, sample, {}).percent == 50);
+    sample.disk_remaining = {};  // it cannot be
+    CHECK(meter.update(Phase::precopy, sample, {}).percent == 50);
+    sample.disk_remaining = mebibytes(900);
+    CHECK(meter.update(Phase::precopy, sample, {}).percent == 53);
 }
 
 TEST_CASE("measures: what never came is null") {

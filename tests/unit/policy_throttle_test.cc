@@ -54,6 +54,22 @@ TEST_CASE("the full copy tells nothing about convergence") {
     CHECK(policy.at_iteration(at(seconds(8), 2, mebibytes(400))).kind == Kind::set);
 }
 
+TEST_CASE("hot memory that waits does not get less, which is no stall") {
+    ThrottlePolicy policy({}, ThrottleMeans::value, kLongestPause);
+    const auto waiting = [](std::uint32_t iteration, std::uint64_t rest) {
+        auto sample = at(seconds(iteration), iteration, mebibytes(1000 + rest));
+        sample.delayed = DelayedMemory{true, iteration, mebibytes(1000), mebibytes(1000), {}};
+        return sample;
+    };
+    CHECK(policy.at_iteration(waiting(1, 400)).kind == Kind::none);
+    CHECK(policy.at_iteration(waiting(2, 300)).kind == Kind::none);
+    CHECK(policy.at_iteration(waiting(3, 200)).kind == Kind::none);
+    CHECK(policy.at_iteration(at(seconds(4), 4, mebibytes(400))).kind == Kind::set);  // its turn
+    ThrottlePolicy other({}, ThrottleMeans::value, kLongestPause);
+    CHECK(other.at_iteration(waiting(1, 400)).kind == Kind::none);
+    CHECK(other.at_iteration(waiting(2, 400)).kind == Kind::set);
+}
+
 TEST_CASE("what fits under the ceiling needs no throttle") {
     ThrottleDecision decision;
     (void)stalled_at(mebibytes(95), decision);
