@@ -90,13 +90,16 @@ void Estimator::add(const Sample& told) {
         began_ = sample.at;
     } else if (sample.iteration > last_->iteration) {
         begin_iteration(sample);
-    } else if (const auto time = seconds_between(last_->at, sample.at); time < kShortestWindow) {
-        return;  // the next one says it better
-    } else if (const double sent = left_in(*last_) - left_in(sample);
-               sent > 0 || time >= kStandstill) {
-        progress_.add(std::max(0.0, sent) / time);
-    } else if (sent == 0) {
-        return;  // it may not have been counted yet
+    } else {
+        const auto time = seconds_between(last_->at, sample.at);
+        const double sent = left_in(*last_) - left_in(sample);
+        const bool uncounted = sent == 0 && time < kStandstill;
+        if (time < kShortestWindow || uncounted) {
+            return;  // the next one says it better
+        }
+        if (sent > 0 || time >= kStandstill) {
+            progress_.add(std::max(0.0, sent) / time);
+        }
     }
     if (last_ && sample.throttle_percent != last_->throttle_percent) {
         dirty_.scale(kept(sample.throttle_percent) / kept(last_->throttle_percent));
