@@ -36,6 +36,12 @@ milliseconds LivePolicy::predicted_pause(Bytes remaining) const {
     return time_to_send(remaining, bandwidth_);
 }
 
+milliseconds LivePolicy::blackout_of(milliseconds pause) const {
+    const auto reserve = options_.switchover_reserve;
+    // For ever, where nothing gets through, cannot be longer.
+    return pause > milliseconds::max() - reserve ? pause : pause + reserve;
+}
+
 void LivePolicy::remember(Bytes remaining) {
     recent_.push_back(remaining);
     if (recent_.size() > kRemembered) {
@@ -100,7 +106,7 @@ Decision LivePolicy::after_stall(const Sample& sample) {
     if (wanted > most_ && wanted > limit_ && means_ == ThrottleMeans::none &&
         options_.ceiling_action == CeilingAction::exceed && level()) {
         limit_ = wanted;
-        return ForceSwitchover{false, limit_, pause + options_.switchover_reserve, why};
+        return ForceSwitchover{false, limit_, blackout_of(pause), why};
     }
     if (limit_ >= most_) {
         return KeepGoing{};
@@ -196,7 +202,7 @@ Decision LivePolicy::force(const Sample& sample, const std::string& why) {
     // What is dirtied until QEMU looks again comes on top: twice is no waste, the pause lasts as
     // long as it lasts.
     limit_ = std::max(limit_, with_margin(pause > kLongestLimit / 2 ? kLongestLimit : pause * 2));
-    return ForceSwitchover{true, limit_, pause + options_.switchover_reserve, why};
+    return ForceSwitchover{true, limit_, blackout_of(pause), why};
 }
 
 Decision LivePolicy::last_resort(const Sample& sample, const std::string& why) {

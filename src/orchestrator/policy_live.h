@@ -71,7 +71,7 @@ class LivePolicy {
     Decision allowed(const Sample& sample, const std::string& why) { return force(sample, why); }
     /// How long nothing would run if it were switched over as it is.
     milliseconds predicted_blackout(const Sample& sample) const {
-        return predicted_pause(sample.memory_remaining) + options_.switchover_reserve;
+        return blackout_of(predicted_pause(sample.memory_remaining));
     }
 
     milliseconds limit() const { return limit_; }
@@ -80,6 +80,7 @@ class LivePolicy {
 
   private:
     milliseconds predicted_pause(Bytes remaining) const;
+    milliseconds blackout_of(milliseconds pause) const;
     void remember(Bytes remaining);
     Bytes least() const;
     bool level() const;
