@@ -214,6 +214,16 @@ void explain_end(Prediction& prediction, const Options& options, const Course& p
     }
 }
 
+/// A prediction of time is not sure enough to refuse a migration that converges but for its
+/// timeout: that is said, and decided by the clock.
+Options without_abort(const Options& options) {
+    auto untimed = options;
+    if (options.timeout_action == TimeoutAction::abort) {
+        untimed.timeout = milliseconds(0);
+    }
+    return untimed;
+}
+
 /// Below which bandwidth, and under which ceiling, it does not converge by itself.
 void find_needs(Prediction& prediction, const Options& options, const Scene& scene) {
     prediction.bandwidth_needed = {
@@ -259,8 +269,9 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
     auto unaided = scene;
     unaided.throttle = ThrottleMeans::none;
     unaided.auto_converge = false;
-    const auto plain = play(options, unaided);
-    const auto course = plain.fits() ? plain : play(options, scene);
+    const auto untimed = without_abort(options);
+    const auto plain = play(untimed, unaided);
+    const auto course = plain.fits() ? plain : play(untimed, scene);
     const auto disks = disk_time(plan, prediction.bandwidth);
     prediction.converges = course.end != Course::End::gave_up;
     prediction.unaided = plain.fits();
@@ -276,7 +287,7 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
     prediction.total =
         around.setup + disks + course.flow + course.pause + switchover + course.after;
     if (!plain.fits()) {
-        find_needs(prediction, options, unaided);
+        find_needs(prediction, untimed, unaided);
     }
     explain_memory(prediction.reasons, plan, scene);
     if (disks.count() > 0) {
@@ -286,6 +297,11 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
             format_time(disks)));
     }
     explain_end(prediction, options, plain, course);
+    if (options.timeout > untimed.timeout && course.flow > options.timeout) {
+        prediction.reasons.push_back(
+            fmt::format("memory takes {}, longer than the timeout ({}): it would be aborted then",
+                        format_time(course.flow), format_time(options.timeout)));
+    }
     return prediction;
 }
 

@@ -319,6 +319,22 @@ TEST_CASE("a plan that will not converge says so, unless something makes it") {
     CHECK(plan().call.postcopy);
 }
 
+TEST_CASE("a timeout that will be over too soon is said, and refuses nothing") {
+    Case c;
+    MemoryFacts memory;
+    memory.dirty_rate = BytesPerSecond{1 << 20};
+    memory.dirty_window = seconds(1);
+    c.request.options.bandwidth = {100 << 20};
+    c.request.options.timeout = milliseconds(100);
+    const auto plan =
+        make_plan(c.request, c.guest, c.source, c.destination, memory, {}, c.clear_text);
+    CHECK(plan.prediction.converges);
+    CHECK(plan.prediction.unaided);
+    CHECK(std::ranges::any_of(plan.prediction.reasons, [](const std::string& reason) {
+        return reason.find("longer than the timeout (100 ms)") != std::string::npos;
+    }));
+}
+
 TEST_CASE("writes may be limited only to disks that are copied, and the plan says so") {
     Case c;
     const auto plan = [&] {
