@@ -5,7 +5,7 @@
 two_hosts
 make_guest g --memory 512M --disk 64M:local --workload "dirty-rate=5M"
 before=$(settings_of host1 g)
-slow=(--bandwidth 10MiB/s --set auto-converge=off --set timeout-action=force)
+slow=(--bandwidth 10MiB/s --compression off --set auto-converge=off --set timeout-action=force)
 
 id=$(vm start g --to host2 --detach --json "${slow[@]}" | tail -n 1 | jq -r .id)
 [ "$id" -gt 0 ] || fail "no id"

@@ -7,7 +7,7 @@ two_hosts
 make_guest g --memory 512M --disk 64M:shared --workload "dirty-rate=2M"
 before=$(settings_of host1 g)
 since=$(lab clock)
-slow=(--bandwidth 16MiB/s --set auto-converge=off --set timeout=2m)
+slow=(--bandwidth 16MiB/s --compression off --set auto-converge=off --set timeout=2m)
 
 begin() { # starts a slow migration in the background and waits until memory flows
     vm start g --to host2 --json "${slow[@]}" "$@" >"$LAB_STATE/start.json" 2>"$LAB_STATE/start.err" &

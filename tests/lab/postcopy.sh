@@ -11,7 +11,7 @@ make_guest g --emulator "$prefix/bin/qemu-system-x86_64" --memory 256M \
     --workload "dirty-rate=60M hot=100 hot-writes=100 change=8 zero=0 random=0 verify-rate=1M"
 before=$(settings_of host1 g)
 since=$(lab clock)
-allowed=(--bandwidth 15MiB/s --set auto-converge=off --set timeout-action=postcopy --set postcopy=yes
+allowed=(--bandwidth 15MiB/s --compression off --set auto-converge=off --set timeout-action=postcopy --set postcopy=yes
     --set postcopy-resume=60s)
 
 move() { # FROM TO OPTION...: in the background

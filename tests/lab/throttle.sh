@@ -10,7 +10,7 @@ make_guest g --emulator "$prefix/bin/qemu-system-x86_64" --memory 256M \
 before=$(settings_of host1 g)
 since=$(lab clock)
 # a busy machine needs longer than the policy gives: how long is not what is tested here
-busy=(--bandwidth 30MiB/s --set throttle-hold=8s)
+busy=(--bandwidth 30MiB/s --compression off --set throttle-hold=8s)
 field() { sed -n "s/.*\"$1\":\\([0-9.]*\\).*/\\1/p" <<<"$result"; }
 speed() { heartbeat_field g transactions_per_s --since "$1" --until "$2"; }
 slowly() { [ "$(awk -v now="$1" -v normal="$normal" 'BEGIN {print now < normal / 2}')" = 1 ]; }

@@ -10,7 +10,7 @@ since=$(lab clock)
 parameter() { lab exec host1 virsh qemu-monitor-command g '{"execute":"query-migrate-parameters"}' | jq ".return[\"$1\"]"; }
 copying() { vm status --json | jq -c 'select(.phase == "precopy" and .progress_percent > 2)' | grep . >/dev/null; }
 
-expect_code 0 start g --to host2 --detach --bandwidth 8MiB/s --set auto-converge=off --no-measure
+expect_code 0 start g --to host2 --detach --bandwidth 8MiB/s --compression off --set auto-converge=off --no-measure
 eventually 30 copying || fail "it does not copy"
 expect_code 2 tune g timeout-action=postcopy
 grep -q "set postcopy to yes" <<<"$out" || fail "no reason: $out"
@@ -31,7 +31,7 @@ expect_code 0 show g
 grep -q "tuned: bandwidth=9MiB/s downtime-limit=120ms" <<<"$out" || fail "not in the timeline: $out"
 
 # what would be throttled, and forced over in the end, runs as before and stays
-expect_code 1 start g --to host2 --bandwidth 20MiB/s --observe-only --timeout 40 --timeout-suspend --json
+expect_code 1 start g --to host2 --bandwidth 20MiB/s --compression off --observe-only --timeout 40 --timeout-suspend --json
 grep -E '"text":"throttle [0-9]+ %: ' <<<"$out" >/dev/null || fail "it would not have been throttled: $out"
 grep -q '"text":"forced switchover: ' <<<"$out" || fail "it would not have been forced: $out"
 [ "$(sed -n 's/.*"throttle_percent_max":\([0-9]*\).*/\1/p' <<<"$out" | tail -n 1)" -le 1 ] || fail "it was throttled: $out"
