@@ -122,6 +122,19 @@ Result<history::Entry> find_migration(history::Store& store, const std::string& 
                 fmt::format("no migration {}; 'vmigrate history' lists them", quoted(word)));
 }
 
+Result<FoundMigration> open_migration(const Config& config, history::Store::Access access,
+                                      const Clock& clock, const std::string& word) {
+    auto store = open_history(config, access, clock);
+    if (!store) {
+        return fail(std::move(store.error()));
+    }
+    auto entry = find_migration(**store, word);
+    if (!entry) {
+        return fail(std::move(entry.error()));
+    }
+    return FoundMigration{std::move(*store), std::move(*entry)};
+}
+
 std::string describe(const history::Entry& entry) {
     return fmt::format("migration {} of {} from {} to {}", entry.id, quoted(entry.guest.name),
                        entry.source, entry.destination);

@@ -33,6 +33,15 @@ Result<std::unique_ptr<history::Store>> open_history(const Config& config,
 /// name or UUID. Error (not_found).
 Result<history::Entry> find_migration(history::Store& store, const std::string& word);
 
+struct FoundMigration {
+    std::unique_ptr<history::Store> store;
+    history::Entry entry;
+};
+
+/// Both of the above.
+Result<FoundMigration> open_migration(const Config& config, history::Store::Access access,
+                                      const Clock& clock, const std::string& word);
+
 /// "17  'web1'  a -> b", for messages.
 std::string describe(const history::Entry& entry);
 

@@ -54,23 +54,20 @@ int run_abort(const Words& words) {
         return kExitUsage;
     }
     const SystemClock clock;
-    const auto store = open_history(*config, history::Store::Access::read_write, clock);
-    if (!store) {
-        return complain(store.error());
+    const auto found = open_migration(*config, history::Store::Access::read_write, clock, which);
+    if (!found) {
+        return complain(found.error());
     }
-    const auto entry = find_migration(**store, which);
-    if (!entry) {
-        return complain(entry.error());
-    }
-    if (!entry->outcome && !entry->holder_alive) {
+    const auto& [store, entry] = *found;
+    if (!entry.outcome && !entry.holder_alive) {
         print_error(fmt::format("the process of {} is gone; run 'vmigrate recover {} --abort'",
-                                describe(*entry), entry->id));
+                                describe(entry), entry.id));
         return kExitBlocked;
     }
-    if (const auto asked = (*store)->request_abort(entry->id); !asked) {
+    if (const auto asked = store->request_abort(entry.id); !asked) {
         return complain(asked.error());
     }
-    const auto ended = wait_for_end(**store, entry->id, kPatience, clock);
+    const auto ended = wait_for_end(*store, entry.id, kPatience, clock);
     return ended ? report(*ended, arguments.json()) : complain(ended.error());
 }
 

@@ -121,15 +121,12 @@ int run_show(const Words& words) {
         return kExitUsage;
     }
     const SystemClock clock;
-    const auto store = open_history(*config, history::Store::Access::read_only, clock);
-    if (!store) {
-        return complain(store.error());
+    const auto found = open_migration(*config, history::Store::Access::read_only, clock, which);
+    if (!found) {
+        return complain(found.error());
     }
-    const auto entry = find_migration(**store, which);
-    if (!entry) {
-        return complain(entry.error());
-    }
-    const auto story = (*store)->story(entry->id);
+    const auto& [store, entry] = *found;
+    const auto story = store->story(entry.id);
     if (!story) {
         return complain(story.error());
     }

@@ -108,20 +108,17 @@ int run_tune(const Words& words) {
         return complain(settings.error());
     }
     const SystemClock clock;
-    const auto store = open_history(*config, history::Store::Access::read_write, clock);
-    if (!store) {
-        return complain(store.error());
+    const auto found = open_migration(*config, history::Store::Access::read_write, clock, which);
+    if (!found) {
+        return complain(found.error());
     }
-    const auto entry = find_migration(**store, which);
-    if (!entry) {
-        return complain(entry.error());
-    }
-    const auto sequence = (*store)->request_tune(entry->id, *settings);
+    const auto& [store, entry] = *found;
+    const auto sequence = store->request_tune(entry.id, *settings);
     if (!sequence) {
         return complain(sequence.error());
     }
-    const auto answer = wait_for_answer(**store, *entry, *sequence, clock);
-    return answer ? report(*entry, *settings, *answer, arguments.json()) : complain(answer.error());
+    const auto answer = wait_for_answer(*store, entry, *sequence, clock);
+    return answer ? report(entry, *settings, *answer, arguments.json()) : complain(answer.error());
 }
 
 }  // namespace vmigrate::cli

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/median.h"
 #include "history/lease.h"
 #include "history/process.h"
 #include "history/sql.h"
@@ -77,17 +78,6 @@ SampleRow sample_of(const SQLite::Statement& statement) {
         forecast.eta_high;
     sample.at = TimePoint(result.elapsed);
     return result;
-}
-
-template <class T>
-std::optional<T> median(std::vector<T> values) {
-    if (values.empty()) {
-        return std::nullopt;
-    }
-    // The lower one of two in the middle: a value that really occurred.
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
 }
 
 /// What was held by its own limit says nothing about the link (nor does what was compressed, or

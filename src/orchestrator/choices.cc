@@ -263,16 +263,16 @@ std::string choose_delay(const GuestFacts& guest, const MemoryFacts& memory, Opt
 
 }  // namespace
 
-Settled settle(const Request& request, const GuestFacts& guest, const HostFacts& source,
-               const DestinationFacts& destination, const MemoryFacts& memory,
-               const BandwidthChoice& bandwidth) {
-    Settled settled{request.options, {}};
-    auto& options = settled.options;
+Chosen choose_options(const Request& request, const GuestFacts& guest, const HostFacts& source,
+                      const DestinationFacts& destination, const MemoryFacts& memory,
+                      const BandwidthChoice& bandwidth) {
+    Chosen chosen{request.options, {}};
+    auto& options = chosen.options;
     const bool has_memory = guest.state == GuestState::running || guest.state == GuestState::paused;
     if (options.compression == Compression::automatic) {
         options.compression = Compression::off;
         if (!request.offline && has_memory) {
-            settled.notes.push_back(
+            chosen.notes.push_back(
                 CompressionChooser(request, guest, source, destination, memory, bandwidth)
                     .choose(options));
         }
@@ -281,16 +281,16 @@ Settled settle(const Request& request, const GuestFacts& guest, const HostFacts&
     if (options.mig_block_size == kAutomaticBlockSize) {
         options.mig_block_size = kUsualBlock;
         if (storage.mode == StorageMode::copy_in_stream) {
-            settled.notes.push_back(choose_block_size(guest, storage.volumes, options));
+            chosen.notes.push_back(choose_block_size(guest, storage.volumes, options));
         }
     }
     if (guest.state == GuestState::running && options.ram_delay_save_percent > 0 &&
         !options.asked.contains("ram-delay-save-percent")) {
         if (auto note = choose_delay(guest, memory, options); !note.empty()) {
-            settled.notes.push_back(std::move(note));
+            chosen.notes.push_back(std::move(note));
         }
     }
-    return settled;
+    return chosen;
 }
 
 }  // namespace vmigrate

@@ -13,15 +13,15 @@
 
 namespace vmigrate {
 
-struct Settled {
+struct Chosen {
     Options options;                 ///< without any "auto" of this header
     std::vector<std::string> notes;  ///< each choice in one sentence, with its figures
 };
 
 /// Compression and its acceleration, parallel connections, block size of disks in the stream, share
 /// of the memory that is sent late. `options.asked` stays as it is.
-Settled settle(const Request& request, const GuestFacts& guest, const HostFacts& source,
-               const DestinationFacts& destination, const MemoryFacts& memory,
-               const BandwidthChoice& bandwidth);
+Chosen choose_options(const Request& request, const GuestFacts& guest, const HostFacts& source,
+                      const DestinationFacts& destination, const MemoryFacts& memory,
+                      const BandwidthChoice& bandwidth);
 
 }  // namespace vmigrate

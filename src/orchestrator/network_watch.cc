@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "orchestrator/network_watch.h"
 
-#include <algorithm>
 #include <vector>
+
+#include "base/median.h"
 
 namespace vmigrate {
 namespace {
@@ -12,15 +13,6 @@ constexpr milliseconds kMemory{std::chrono::minutes(1)};
 constexpr std::size_t kLatest = 3;
 constexpr double kDrop = 0.5;
 constexpr milliseconds kStuckAfter{std::chrono::seconds(10)};
-
-BytesPerSecond median(std::vector<BytesPerSecond> rates) {
-    if (rates.empty()) {
-        return {};
-    }
-    const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
-    std::ranges::nth_element(rates, middle);
-    return *middle;
-}
 
 }  // namespace
 
@@ -39,7 +31,7 @@ BytesPerSecond BandwidthWatch::usual() const {
     for (const auto& reading : readings_) {
         rates.push_back(reading.bandwidth);
     }
-    return median(std::move(rates));
+    return median(std::move(rates)).value_or(BytesPerSecond{});
 }
 
 BytesPerSecond BandwidthWatch::lately() const {
@@ -48,7 +40,7 @@ BytesPerSecond BandwidthWatch::lately() const {
          ++reading) {
         rates.push_back(reading->bandwidth);
     }
-    return median(std::move(rates));
+    return median(std::move(rates)).value_or(BytesPerSecond{});
 }
 
 bool BandwidthWatch::dropped() const {

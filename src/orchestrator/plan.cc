@@ -247,8 +247,8 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     plan.memory = memory;
 
     const auto bandwidth = choose_bandwidth(request.options, source, destination.host, history);
-    auto settled = settle(request, guest, source, destination, memory, bandwidth);
-    plan.request.options = std::move(settled.options);
+    auto chosen = choose_options(request, guest, source, destination, memory, bandwidth);
+    plan.request.options = std::move(chosen.options);
     const auto& options = plan.request.options;
     plan.checks = preflight(plan.request, guest, source, destination, clear_text);
     plan.call =
@@ -260,7 +260,7 @@ Plan make_plan(const Request& request, const GuestFacts& guest, const HostFacts&
     if (!request.offline) {
         plan.notes.push_back(transport_note(plan.call));
     }
-    plan.notes.insert(plan.notes.end(), settled.notes.begin(), settled.notes.end());
+    plan.notes.insert(plan.notes.end(), chosen.notes.begin(), chosen.notes.end());
     if (plan.call.downtime_limit < options.downtime_limit) {
         plan.notes.push_back(
             fmt::format("downtime limit {} instead of {}: more does not fit under "

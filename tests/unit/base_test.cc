@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/median.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -67,4 +68,11 @@ TEST_CASE("the nearest word is found, a far one is not") {
     CHECK(nearest("histroy", words) == "history");
     CHECK(nearest("stat", words) == "start");
     CHECK(!nearest("evacuate", words));
+}
+
+TEST_CASE("the median is a value that occurred") {
+    CHECK(!median(std::vector<int>{}));
+    CHECK(median(std::vector{7}) == 7);
+    CHECK(median(std::vector{9, 1, 5}) == 5);
+    CHECK(median(std::vector{9, 1, 5, 7}) == 5);
 }

@@ -46,12 +46,12 @@ struct Case {
         bandwidth.limit = bandwidth.expected = {100'000'000};
     }
 
-    Settled settled() const {
-        return settle(request, guest, source, destination, memory, bandwidth);
+    Chosen chosen() const {
+        return choose_options(request, guest, source, destination, memory, bandwidth);
     }
-    bool packs() const { return settled().options.compression == Compression::lz4; }
+    bool packs() const { return chosen().options.compression == Compression::lz4; }
     bool says(const char* part) const {
-        const auto notes = settled().notes;
+        const auto notes = chosen().notes;
         return std::ranges::any_of(notes, [part](const std::string& note) {
             return note.find(part) != std::string::npos;
         });
@@ -63,7 +63,7 @@ struct Case {
 TEST_CASE("lz4 where the link is the bottleneck and pages shrink") {
     const Case c;
     CHECK(c.packs());
-    CHECK(c.settled().options.lz4_acceleration == 1);  // 200 MB/s is little for two processors
+    CHECK(c.chosen().options.lz4_acceleration == 1);  // 200 MB/s is little for two processors
     CHECK(
         c.says("compression lz4, acceleration 1: pages shrink to 50 %, so 190.7 MiB/s of them "
                "instead of 95.4 MiB/s go over the link; that takes 0.4 of 2.0 idle processors"));
@@ -74,7 +74,7 @@ TEST_CASE("each missing condition leaves it off, with the reason") {
         Case c;
         change(c);
         CAPTURE(reason);
-        CHECK(c.settled().options.compression == Compression::off);
+        CHECK(c.chosen().options.compression == Compression::off);
         CHECK(c.says(reason));
     };
     off([](Case& c) { c.memory.compressed_share = 0.8; }, "pages shrink to 80 %");
@@ -97,10 +97,10 @@ TEST_CASE("the better compression is for processors that have nothing else to do
     Case c;
     c.source.idle_cpus = c.destination.host.idle_cpus = 1;
     CHECK(c.packs());
-    CHECK(c.settled().options.lz4_acceleration == 8);
+    CHECK(c.chosen().options.lz4_acceleration == 8);
     c.request.options.lz4_acceleration = 3;
     c.request.options.asked.insert("lz4-acceleration");
-    CHECK(c.settled().options.lz4_acceleration == 3);
+    CHECK(c.chosen().options.lz4_acceleration == 3);
 }
 
 TEST_CASE("what was said stays as it is") {
@@ -108,7 +108,7 @@ TEST_CASE("what was said stays as it is") {
          {Compression::off, Compression::xbzrle, Compression::multithread, Compression::lz4}) {
         Case c;
         c.request.options.compression = method;
-        CHECK(c.settled().options.compression == method);
+        CHECK(c.chosen().options.compression == method);
         CHECK(!c.says("compression"));
     }
 }
@@ -118,22 +118,22 @@ TEST_CASE("a link that one stream does not fill gets several, if processors are 
     c.bandwidth.limit = {10'000'000'000};
     c.bandwidth.expected = {1'200'000'000};  // what one stream did so far
     c.memory.compressed_share = 1;
-    CHECK(c.settled().options.parallel_connections == 0);
+    CHECK(c.chosen().options.parallel_connections == 0);
     c.source.idle_cpus = c.destination.host.idle_cpus = 32;
-    CHECK(c.settled().options.parallel_connections == 9);
-    CHECK(c.settled().options.compression == Compression::off);
+    CHECK(c.chosen().options.parallel_connections == 9);
+    CHECK(c.chosen().options.compression == Compression::off);
     CHECK(c.says("9 connections"));
-    REQUIRE(validate(c.settled().options));
+    REQUIRE(validate(c.chosen().options));
 
     auto again = c;
     again.request.options.asked.insert("parallel-connections");
-    CHECK(again.settled().options.parallel_connections == 0);
+    CHECK(again.chosen().options.parallel_connections == 0);
     again = c;
     again.request.options.postcopy = true;
-    CHECK(again.settled().options.parallel_connections == 0);
+    CHECK(again.chosen().options.parallel_connections == 0);
     again = c;
     again.guest.qemu->capabilities.erase("multifd");
-    CHECK(again.settled().options.parallel_connections == 0);
+    CHECK(again.chosen().options.parallel_connections == 0);
 }
 
 TEST_CASE("with parallel connections lz4 goes over them") {
@@ -141,7 +141,7 @@ TEST_CASE("with parallel connections lz4 goes over them") {
     c.request.options.parallel_connections = 4;
     c.source.idle_cpus = c.destination.host.idle_cpus = 8;
     CHECK(c.packs());
-    CHECK(c.settled().options.parallel_connections == 4);
+    CHECK(c.chosen().options.parallel_connections == 4);
     CHECK(c.says("4 connections"));
 }
 
@@ -149,8 +149,8 @@ TEST_CASE("a definition alone is not compressed") {
     Case c;
     c.request.offline = true;
     c.guest.state = GuestState::shut_off;
-    CHECK(c.settled().options.compression == Compression::off);
-    CHECK(c.settled().notes.empty());
+    CHECK(c.chosen().options.compression == Compression::off);
+    CHECK(c.chosen().notes.empty());
 }
 
 TEST_CASE("the block size follows the guest's writes, in the stream only") {
@@ -158,7 +158,7 @@ TEST_CASE("the block size follows the guest's writes, in the stream only") {
     DiskFacts disk{.target = "vda", .type = "file", .source = "/pool/a.img"};
     c.guest.disks.push_back(disk);
     c.destination.disks.push_back({"vda", "/pool/a.img", DiskReach::missing, ""});
-    const auto size = [&] { return c.settled().options.mig_block_size; };
+    const auto size = [&] { return c.chosen().options.mig_block_size; };
     CHECK(size() == kibibytes(64));
     CHECK(!c.says("mig-block-size"));  // libvirt copies it
 
@@ -184,7 +184,7 @@ TEST_CASE("the block size follows the guest's writes, in the stream only") {
 
 TEST_CASE("more room for hot memory only where more is seen to be hot") {
     Case c;
-    const auto percent = [&] { return c.settled().options.ram_delay_save_percent; };
+    const auto percent = [&] { return c.chosen().options.ram_delay_save_percent; };
     CHECK(percent() == 30);
     c.memory.piece_window = milliseconds(700);
     const auto see = [&](int hot) {
