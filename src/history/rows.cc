@@ -14,6 +14,9 @@
 namespace vmigrate::history {
 namespace {
 
+/// What was expected to be sent in a longer pause than this hides what else a pause consists of.
+constexpr milliseconds kShortPause{15};
+
 constexpr const char* kSelectEntry =
     "SELECT id, m.guest_uuid, guest_name, source, destination, policy, started_unix_us, "
     "ended_unix_us, phase, outcome, reason, problems, interrupted, "
@@ -198,7 +201,7 @@ PairHistory pair_history(const SQLite::Database& database, const std::string& so
             tells_of_link(*bandwidth, asked.value_or(BytesPerSecond{}))) {
             bandwidths.push_back(*bandwidth);
         }
-        if (blackout && pause && disks.count == 0) {
+        if (blackout && pause && *pause <= kShortPause && disks.count == 0) {
             const auto beyond = std::chrono::ceil<milliseconds>(*blackout) - *pause;
             overheads.push_back(std::max(beyond, milliseconds(0)));
         }

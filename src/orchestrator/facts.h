@@ -160,7 +160,7 @@ struct MemoryFacts {
 struct PairHistory {
     std::uint32_t migrations = 0;
     std::optional<BytesPerSecond> bandwidth;  ///< median of the means
-    std::optional<milliseconds> overhead;     ///< median of blackout beyond the predicted pause
+    std::optional<milliseconds> overhead;     ///< median of blackout beyond a short predicted pause
     std::optional<milliseconds> setup;        ///< median, of those that copied no disk
 };
 

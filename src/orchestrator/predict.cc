@@ -11,6 +11,9 @@ namespace {
 
 /// Setting up the destination (process start, connection), when no earlier migration tells.
 constexpr milliseconds kSetup{500};
+/// Between the two QEMUs, beside what is sent: the daemons of both hosts have to hand the guest
+/// over.
+constexpr milliseconds kSwitchover{30};
 /// Fewer earlier migrations tell nothing.
 constexpr std::uint32_t kTellingMigrations = 3;
 /// What libvirt needs around a copy of disks: until it is in step with the guest's writes and
@@ -79,11 +82,11 @@ struct Around {
     milliseconds switchover{};
 };
 
-Around typical(const Options& options, const PairHistory& history) {
+Around typical(const PairHistory& history) {
     if (history.migrations < kTellingMigrations) {
-        return {kSetup, options.switchover_reserve};
+        return {kSetup, kSwitchover};
     }
-    return {history.setup.value_or(kSetup), history.overhead.value_or(options.switchover_reserve)};
+    return {history.setup.value_or(kSetup), history.overhead.value_or(kSwitchover)};
 }
 
 bool copied_by_libvirt(const Plan& plan) {
@@ -279,7 +282,7 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
     prediction.memory_sent = course.sent;
     prediction.throttled = course.throttled;
     prediction.throttle_percent_max = course.throttle_percent_max;
-    const auto around = typical(options, history);
+    const auto around = typical(history);
     const auto switchover =
         around.switchover + (copied_by_libvirt(plan) ? kCopyEnd : milliseconds(0));
     prediction.pause = running ? course.pause : milliseconds(0);

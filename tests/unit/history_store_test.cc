@@ -316,7 +316,7 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
 
     auto plan = plan_of("web", kUuid);
     plan.prediction.disk_sent = {};
-    plan.prediction.pause = milliseconds(250);
+    plan.prediction.pause = milliseconds(10);
     auto record = moved(0);
     for (const std::uint64_t bandwidth : {900, 900, 900, 900, 900}) {  // beyond the newest 20
         record.measures.bandwidth_mean = BytesPerSecond{bandwidth};
@@ -324,8 +324,8 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
     }
     for (std::uint64_t i = 1; i <= 18; ++i) {
         record.measures.bandwidth_mean = BytesPerSecond{i};
-        // 250 ms were predicted: beyond it by -150, -50, 50, 150, ...
-        record.measures.blackout = milliseconds(100 * static_cast<std::int64_t>(i));
+        // 10 ms were predicted: beyond it by -5, -4, -3, ...
+        record.measures.blackout = milliseconds(4 + static_cast<std::int64_t>(i));
         completed(*store, plan, record);
     }
     record.outcome = Outcome::moved_with_problems;
@@ -340,10 +340,26 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
 
     const auto history = store->pair_history("north", "south").value();
     CHECK(history.migrations == 20);
-    CHECK(history.bandwidth == BytesPerSecond{10});       // of 1..18 and 1000
-    CHECK(history.overhead == milliseconds(1000 - 250));  // of 19 blackouts, 100..1800 and 1800
+    CHECK(history.bandwidth == BytesPerSecond{10});    // of 1..18 and 1000
+    CHECK(history.overhead == milliseconds(14 - 10));  // of 19 blackouts, 5..22 and 22
     CHECK(store->pair_history("south", "north").value().migrations == 0);
     CHECK(store->pair_history("south", "north").value().bandwidth == std::nullopt);
+}
+
+TEST_CASE("a long pause that was predicted says nothing of what else a blackout consists of") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    auto plan = plan_of("web", kUuid);
+    plan.prediction.disk_sent = {};
+    auto record = moved(0);
+    record.measures.blackout = milliseconds(70);
+    plan.prediction.pause = milliseconds(60);
+    completed(*store, plan, record);
+    CHECK(store->pair_history("north", "south").value().overhead == std::nullopt);
+    plan.prediction.pause = milliseconds(15);
+    completed(*store, plan, record);
+    CHECK(store->pair_history("north", "south").value().overhead == milliseconds(55));
 }
 
 TEST_CASE("what was held by its limit, compressed or beside a disk says nothing of the link") {

@@ -257,8 +257,8 @@ TEST_CASE("prediction: compression, a paused guest, disks, an earlier setup") {
     history.migrations = 2;  // too few to tell
     CHECK(plan().prediction.total == packed.prediction.total);
     history.migrations = 3;
-    CHECK(plan().prediction.total == packed.prediction.total + milliseconds(2100));
-    CHECK(plan().prediction.blackout == packed.prediction.blackout + milliseconds(100));
+    CHECK(plan().prediction.total == packed.prediction.total + milliseconds(2120));
+    CHECK(plan().prediction.blackout == packed.prediction.blackout + milliseconds(120));
     history = {};
     c.guest.state = GuestState::paused;
     CHECK(plan().prediction.blackout == milliseconds(0));
