@@ -245,8 +245,8 @@ std::vector<OptionKey> make_keys() {
                   "By stages it takes longer."},
                  &Options::throttle_direct_within),
         time_key({"throttle-hold",
-                  "How long 90 percent, and 99 percent, are held; after the latter timeout-action "
-                  "is taken.",
+                  "How long 90 percent, and 99 percent, are held, the latter up to a second longer "
+                  "when that is enough; then timeout-action is taken.",
                   "Lower it for guests that notice a standstill of seconds.",
                   "The guest hardly runs for up to twice this time."},
                  &Options::throttle_hold),

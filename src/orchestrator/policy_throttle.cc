@@ -16,6 +16,8 @@ constexpr unsigned kMost = 99;
 constexpr double kStagedShare = 0.2;
 /// QEMU forgets a value that is not renewed (after 5 s by default).
 constexpr milliseconds kRenewAfter{1500};
+/// It is not given up a moment before its end: so much longer is it held when that will do.
+constexpr milliseconds kLastMoments{1000};
 /// At 99 % a vCPU of a stock QEMU sleeps for a second at a time, and reading what it has written
 /// waits for it: iterations, and what QEMU thinks that it can send, take so much longer.
 constexpr int kPatienceWithStock = 3;
@@ -111,6 +113,10 @@ ThrottleDecision ThrottlePolicy::at_tick(const Sample& sample) {
     const auto hold = options_.throttle_hold *
                       (means_ == ThrottleMeans::value || percent_ < kMost ? 1 : kPatienceWithStock);
     if (in_force_ && sample.at - *in_force_ >= hold) {
+        if (percent_ >= kMost && nearly_done(sample) &&
+            sample.at - *in_force_ < hold + kLastMoments) {
+            return renewed(sample);
+        }
         if (percent_ >= kMost) {
             stage_ = Stage::exhausted;
             return {
@@ -124,6 +130,12 @@ ThrottleDecision ThrottlePolicy::at_tick(const Sample& sample) {
         }
     }
     return renewed(sample);
+}
+
+/// A guest that hardly runs dirties hardly anything: what remains only has to be sent.
+bool ThrottlePolicy::nearly_done(const Sample& sample) const {
+    return sample.bandwidth.count > 0 &&
+           time_to_send(sample.memory_remaining, sample.bandwidth) <= longest_pause_ + kLastMoments;
 }
 
 ThrottleDecision ThrottlePolicy::renewed(const Sample& sample) {

@@ -56,6 +56,7 @@ class ThrottlePolicy {
     ThrottleDecision raise(unsigned percent, const Sample& sample, std::string reason);
     ThrottleDecision staged(const Sample& sample);
     bool stalled(const Sample& sample) const;
+    bool nearly_done(const Sample& sample) const;
 
     Options options_;
     ThrottleMeans means_;

@@ -95,6 +95,20 @@ TEST_CASE("little left: 90 %, then 99 %, each held, then no more") {
     CHECK(policy.at_iteration(at(milliseconds(9000), 4, mebibytes(300))).kind == Kind::none);
 }
 
+TEST_CASE("what only has to be sent is waited for, a second longer") {
+    ThrottleDecision decision;
+    auto policy = stalled_at(mebibytes(400), decision);
+    CHECK(policy.at_tick(at(milliseconds(4000), 2, mebibytes(300))).percent == 99);
+    // 195 MiB take 1950 ms: 950 ms fit into the pause, 1000 ms do not
+    CHECK(policy.at_tick(at(milliseconds(7000), 3, mebibytes(195))).kind == Kind::renew);
+    CHECK(policy.at_tick(at(milliseconds(7999), 3, mebibytes(150))).kind == Kind::none);
+    CHECK(policy.at_tick(at(milliseconds(8000), 3, mebibytes(120))).kind == Kind::exhausted);
+
+    policy = stalled_at(mebibytes(400), decision);
+    CHECK(policy.at_tick(at(milliseconds(4000), 2, mebibytes(300))).percent == 99);
+    CHECK(policy.at_tick(at(milliseconds(7000), 3, mebibytes(196))).kind == Kind::exhausted);
+}
+
 TEST_CASE("much left: in stages, to a fifth of the bandwidth, never looser") {
     ThrottleDecision decision;
     auto policy = stalled_at(mebibytes(2000), decision);
