@@ -16,6 +16,7 @@
 #include "guest/network.h"
 #include "guest/settings.h"
 #include "guest/transactions.h"
+#include "probe/responder.h"
 
 using namespace vmigrate::lab;
 
@@ -56,6 +57,8 @@ int main() {
     const std::string peer = boot_option("peer");
     std::thread([&counters, guest, peer] { heartbeat_forever(counters, guest, peer); }).detach();
     std::thread(echo_forever).detach();
+    std::thread(respond_forever).detach();
+    std::thread(echo_streams_forever).detach();
     std::thread([&settings] { control_forever(settings); }).detach();
     std::thread([&settings, &counters] { transact_forever(settings, counters); }).detach();
     auto* memory = new MemoryLoad(settings, counters);

@@ -11,21 +11,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <map>
 
+#include "heartbeat/arrival.h"
 #include "heartbeat/log.h"
 #include "heartbeat/packet.h"
 
 namespace vmigrate::lab {
 namespace {
-
-std::uint64_t now_ns(clockid_t clock) {
-    timespec now = {};
-    clock_gettime(clock, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 class Log {
   public:
@@ -68,19 +61,6 @@ class Log {
     bool ready_ = false;
 };
 
-// When the kernel took the packet, so that a late wake-up of this process is not a gap.
-std::uint64_t arrival_ns(msghdr& message) {
-    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            timespec stamp = {};
-            std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-            return static_cast<std::uint64_t>(stamp.tv_sec) * 1'000'000'000 +
-                   static_cast<std::uint64_t>(stamp.tv_nsec);
-        }
-    }
-    return now_ns(CLOCK_REALTIME);
-}
-
 }  // namespace
 
 std::string receive_forever(const std::string& directory) {
@@ -88,9 +68,8 @@ std::string receive_forever(const std::string& directory) {
     priority.sched_priority = 5;
     sched_setscheduler(0, SCHED_FIFO, &priority);  // better, not needed
     const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
     const int buffer_bytes = 4 << 20;
-    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+    ask_arrival_times(fd);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes);
     sockaddr_in here = {};
     here.sin_family = AF_INET;
@@ -111,9 +90,8 @@ std::string receive_forever(const std::string& directory) {
         if (recvmsg(fd, &message, 0) != sizeof beat || beat.magic != kHeartbeatMagic) {
             continue;
         }
-        const std::uint64_t realtime = arrival_ns(message);
-        const std::uint64_t monotonic =
-            now_ns(CLOCK_MONOTONIC) - (now_ns(CLOCK_REALTIME) - realtime);
+        const std::uint64_t realtime = arrival_realtime_ns(message);
+        const std::uint64_t monotonic = to_monotonic_ns(realtime);
         auto log = logs.find(beat.guest);
         if (log == logs.end()) {
             char name[32];

@@ -20,6 +20,7 @@ Makes a guest that runs the lab's workload and waits for its first heartbeat.
   --paused               started, but its vCPUs do not run
   --no-start             defined only
   --vnc                  with a VNC display on the host's address
+  --vni VNI              its VPC, on the fabric "ovs" (default 100)
 
 A name that begins with "-" goes after "--".
 Example: lab guest db --memory 512M --disk 1G:local:qcow2 --workload "dirty-rate=20M"
@@ -28,11 +29,11 @@ TEXT
 
 cmd_guest() {
     local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' disks=()
-    local start=run define=1 vnc='' remove='' options=1
+    local start=run define=1 vnc='' vni=$DEFAULT_VNI remove='' options=1
     while [ $# -gt 0 ]; do
         if [ "$options" ]; then
             case $1 in
-                --host | --memory | --vcpus | --disk | --emulator | --workload)
+                --host | --memory | --vcpus | --disk | --emulator | --workload | --vni)
                     [ $# -ge 2 ] || usage_error "$1 needs a value" ;;&
                 --host) host=$2; shift 2; continue ;;
                 --memory) memory=$2; shift 2; continue ;;
@@ -40,6 +41,7 @@ cmd_guest() {
                 --disk) disks+=("$2"); shift 2; continue ;;
                 --emulator) emulator=$2; shift 2; continue ;;
                 --workload) workload=$2; shift 2; continue ;;
+                --vni) vni=$2; shift 2; continue ;;
                 --define) define=1; shift; continue ;;
                 --transient) define=; shift; continue ;;
                 --paused) start=paused; shift; continue ;;
@@ -63,6 +65,8 @@ cmd_guest() {
     need_host "$host"
     [[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || usage_error "bad memory size \"$memory\"; e.g. 256M or 2G"
     [[ $vcpus =~ ^[1-9][0-9]?$ ]] || usage_error "bad number of vCPUs \"$vcpus\""
+    need_vni "$vni"
+    [ "$vni" = "$DEFAULT_VNI" ] || need_ovs
     [ "$define" ] || [ "$start" ] || usage_error "--transient and --no-start exclude each other"
     [[ $workload =~ ^[A-Za-z0-9=%\ -]*$ ]] ||
         usage_error "bad workload \"$workload\"; see lab set --help"
@@ -85,6 +89,7 @@ guest_number() {
 
 need_guest() { guest_number "$1" || die "unknown guest \"$1\" in lab \"$LAB_NAME\""; }
 
+guest_mac() { printf '52:54:00:81:00:%02x' "$1"; }
 guest_address() { printf '%s.%d' "${NETWORK_PREFIX[guest]}" "$1"; }
 
 # Runs virsh on a host and shows libvirt's own words if it fails.
@@ -115,6 +120,11 @@ make_guest() {
     echo "$uuid" >"$dir/uuid"
     "$(heartbeat_program)/heartbeat" hash -- "$name" >"$dir/hash"
     make_disks
+    if on_ovs; then
+        cat /proc/sys/kernel/random/uuid >"$dir/iface"
+        add_location "$number" "$(guest_mac "$number")" "$vni" "$(guest_address "$number")" "$host" \
+            "$(cat "$dir/iface")"
+    fi
     xml=$dir/domain.xml
     domain_xml >"$xml"
     if [ "$define" ]; then
@@ -168,8 +178,7 @@ make_disks() {
 }
 
 domain_xml() {
-    local pool volume format target mac word options listen
-    mac=$(printf '52:54:00:81:00:%02x' "$number")
+    local pool volume format target word options listen
     options="$KERNEL_OPTIONS load.address=$(guest_address "$number")"
     options+=" load.peer=${NETWORK_PREFIX[guest]}.1 load.guest=$(cat "$dir/hash")"
     for word in $workload; do options+=" load.$word"; done
@@ -204,11 +213,7 @@ EOT
 EOT
     done <"$dir/disks"
     cat <<EOT
-    <interface type='bridge'>
-      <mac address='$mac'/>
-      <source bridge='br-guest'/>
-      <model type='virtio'/>
-    </interface>
+$(interface_xml "$(guest_mac "$number")" "$dir/iface")
     <serial type='file'>
       <source path='/var/log/libvirt/guest-$number.console' append='on'/>
       <target port='0'/>
@@ -270,5 +275,6 @@ remove_guest_number() {
         rm -f "$STATE/$host/log/guest-$1.console"
     done
     if [ -e "$dir/hash" ]; then rm -f "$STATE/heartbeat/$(cat "$dir/hash")".*; fi
+    if on_ovs; then drop_location "$1"; fi
     rm -rf "$dir"
 }

@@ -4,7 +4,7 @@
 
 heartbeat_program() {
     build_cached heartbeat "-O2 -s" "$LAB_DIR"/heartbeat/*.cc "$LAB_DIR"/heartbeat/*.h \
-        "$LAB_DIR"/guest/settings.cc "$LAB_DIR"/guest/settings.h
+        "$LAB_DIR"/guest/settings.cc "$LAB_DIR"/guest/settings.h "$LAB_DIR"/probe/period.h
 }
 
 start_receiver() {

@@ -4,21 +4,33 @@
 
 help_up() {
     cat <<'TEXT'
-Usage: lab up [N]
+Usage: lab up [N] [--fabric bridge|ovs]
 Makes N libvirt hosts (default 2), an admin namespace, where vmigrate runs, and a peer in the
 guests' network, which receives their heartbeats. First clears what an earlier lab of this name
 left.
+
+  --fabric bridge   guests are on plain bridges that learn addresses (default)
+  --fabric ovs      guests are in VPCs on Open vSwitch, with a node "gateway" and an SDN controller
 
 Example: lab --name mine up 3
 TEXT
 }
 
 cmd_up() {
-    local count=${1:-2} node
-    [ $# -le 1 ] || usage_error "up takes one number; see lab up --help"
+    local count='' fabric=bridge node
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --fabric) [ $# -ge 2 ] || usage_error "--fabric needs a value"; fabric=$2; shift 2 ;;
+            -*) usage_error "unknown option \"$1\"; see lab up --help" ;;
+            *) [ -z "$count" ] || usage_error "up takes one number; see lab up --help"
+                count=$1; shift ;;
+        esac
+    done
+    count=${count:-2}
+    [[ $fabric =~ ^(bridge|ovs)$ ]] || usage_error "unknown fabric \"$fabric\" (bridge or ovs)"
     [[ $count =~ ^[1-9][0-9]?$ ]] && [ "$count" -le 80 ] ||
         usage_error "bad number of hosts \"$count\": 1 to 80"
-    need_programs
+    need_programs "$fabric"
     local enter receiver
     enter=$(build_cached enter "-O2 -static" "$LAB_DIR"/enter/*.cc)
     receiver=$(heartbeat_program)
@@ -37,17 +49,25 @@ cmd_up() {
     echo "$enter" >"$STATE/tools"
     echo "$receiver" >"$STATE/receiver"
     for ((i = 1; i <= count; i++)); do printf 'host%d ' "$i"; done | sed 's/ $//' >"$STATE/hosts"
-    network_up "$count"
-    network_hosts_file "$count" >"$STATE/etc-hosts"
+    echo "$fabric" >"$STATE/fabric"
+    if on_ovs; then
+        for node in gateway $(lab_hosts); do echo "$node $(node_byte "$node")"; done >"$STATE/switches"
+    fi
+    network_up
+    network_hosts_file >"$STATE/etc-hosts"
     mkdir "$STATE/shared" "$STATE/guests" "$STATE/heartbeat"
     make_authority
     for node in $(lab_hosts); do make_host "$node" "${node#host}"; done
-    for node in admin peer $(lab_hosts); do start_anchor "$node"; done
+    for node in $(lab_nodes); do start_anchor "$node"; done
     write_config
-    for node in admin peer $(lab_hosts); do
+    for node in $(lab_nodes); do
         wait_for 20 anchor_is_ready "$node" ||
             die "$node did not start: $(tail -n 3 "$STATE/$node/anchor.log")"
     done
+    if on_ovs; then
+        fabric_up
+        controller_start
+    fi
     start_receiver
     for node in $(lab_hosts); do
         wait_for 20 libvirtd_answers "$node" ||
@@ -65,8 +85,9 @@ cmd_up() {
 }
 
 need_programs() {
-    local p missing=()
-    for p in g++ ip libvirtd virsh openssl qemu-img unshare setsid cpio; do
+    local p missing=() programs=(g++ ip libvirtd virsh openssl qemu-img unshare setsid cpio)
+    if [ "$1" = ovs ]; then programs+=(ovs-vsctl ovs-vswitchd ovsdb-server ethtool osken-manager); fi
+    for p in "${programs[@]}"; do
         command -v "$p" >/dev/null || missing+=("$p")
     done
     [ -x /usr/bin/qemu-system-x86_64 ] || missing+=(qemu-system-x86_64)
@@ -254,7 +275,7 @@ qemu_memory_mib() {
 help_exec() {
     cat <<'TEXT'
 Usage: lab exec HOST COMMAND [ARGUMENT...]
-Runs a command on a host (host1, ...), on "admin" or on "peer". Working directory, standard
+Runs a command on a host (host1, ...), on "admin", "peer" or "gateway", or at an endpoint. Working directory, standard
 input and output and the exit code are the caller's; signals are passed on. VMIGRATE_CONFIG is set.
 
 Example: lab exec host1 virsh list
@@ -264,9 +285,15 @@ TEXT
 cmd_exec() {
     [ $# -ge 2 ] || usage_error "exec needs HOST and COMMAND; see lab exec --help"
     need_lab
-    case $1 in admin | peer) ;; *) need_host "$1" ;; esac
+    local node=$1
+    shift
+    if is_endpoint "$node"; then
+        node=ep.$node
+    else
+        [[ " $(lab_nodes) " == *" $node "* ]] || need_host "$node"
+    fi
     export VMIGRATE_CONFIG=$STATE/vmigrate.toml VMIGRATE_LAB=$LAB_NAME
-    exec_in "$@"
+    exec_in "$node" "$@"
 }
 
 help_stop_libvirtd() {
