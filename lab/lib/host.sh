@@ -275,8 +275,9 @@ qemu_memory_mib() {
 help_exec() {
     cat <<'TEXT'
 Usage: lab exec HOST COMMAND [ARGUMENT...]
-Runs a command on a host (host1, ...), on "admin", "peer" or "gateway", or at an endpoint. Working directory, standard
-input and output and the exit code are the caller's; signals are passed on. VMIGRATE_CONFIG is set.
+Runs a command on a host (host1, ...), on "admin", "peer" or "gateway", or at an endpoint. Working
+directory, standard input and output and the exit code are the caller's; signals are passed on.
+VMIGRATE_CONFIG is set.
 
 Example: lab exec host1 virsh list
 TEXT
