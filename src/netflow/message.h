@@ -145,6 +145,7 @@ struct FlowMonitorCancel {
     std::uint32_t id = 1;
     friend bool operator==(const FlowMonitorCancel&, const FlowMonitorCancel&) = default;
 };
+/// A flow monitor does not tell a flow's flags.
 struct FlowUpdate {
     enum class Event : std::uint16_t {
         initial = 0,
