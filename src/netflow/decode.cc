@@ -407,7 +407,7 @@ Result<Message> get_error(Reader& in) {
 
 Result<Message> get_body(std::uint8_t type, OctetView body) {
     Reader in(body);
-    const auto message = [&]() -> Result<Message> {
+    auto message = [&]() -> Result<Message> {
         switch (Type{type}) {
             case Type::hello:
                 break;  // of any version: see decode()

@@ -33,7 +33,7 @@ std::optional<FieldView> next_field(Reader& reader) {
 
 void write_field(Writer& out, FieldId id, OctetView value, OctetView mask) {
     out.u16(id.oxm_class);
-    out.u8(static_cast<std::uint8_t>(id.number << 1U | (mask.empty() ? 0U : 1U)));
+    out.u8(static_cast<std::uint8_t>((std::uint32_t{id.number} << 1U) + (mask.empty() ? 0U : 1U)));
     out.u8(static_cast<std::uint8_t>(value.size() + mask.size()));
     out.octets(value);
     out.octets(mask);
