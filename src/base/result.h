@@ -21,6 +21,7 @@ enum class ErrorKind {
     blocked,      ///< preflight says no; nothing was touched
     storage,      ///< our own history database cannot be read or written
     hypervisor,   ///< libvirt or QEMU refused or failed
+    network,      ///< a switch refused, failed or answered what makes no sense
     cancelled,    ///< aborted on request
     internal      ///< a broken promise of our own code
 };

@@ -19,6 +19,7 @@ int exit_code(const Error& error) {
         case ErrorKind::blocked:
         case ErrorKind::storage:
         case ErrorKind::hypervisor:
+        case ErrorKind::network:
             return kExitBlocked;
     }
     return kExitUnknown;
