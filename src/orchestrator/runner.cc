@@ -19,6 +19,9 @@ struct Overloaded : Fs... {
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by itself
 
+/// QEMU is asked three times for a reading of processor time: often enough for an average, and
+/// seldom just when it switches over.
+constexpr milliseconds kCpuInterval{500};
 /// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
 
@@ -150,7 +153,8 @@ class Run {
             return std::nullopt;
         }
         book_.sampled(*sample);
-        if (phase_ < Phase::handover) {
+        if (phase_ < Phase::handover && sample->at - cpu_asked_ >= kCpuInterval) {
+            cpu_asked_ = sample->at;
             if (const auto use = edges_.hypervisor.cpu_use(Side::source)) {
                 book_.source_cpu(*use, edges_.clock.now());
             }
@@ -427,6 +431,7 @@ class Run {
     Estimator estimator_;
     ProgressMeter progress_;
     Phase phase_ = Phase::planned;
+    TimePoint cpu_asked_{};
     bool returned_ = false;
     std::optional<TimePoint> postcopy_paused_;
     std::optional<Error> call_error_;
