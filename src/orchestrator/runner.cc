@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "base/overloaded.h"
 #include "orchestrator/estimate.h"
 #include "orchestrator/measure_book.h"
 #include "orchestrator/prepare.h"
@@ -11,13 +12,6 @@
 
 namespace vmigrate {
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-    using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by itself
 
 /// QEMU is asked three times for a reading of processor time: often enough for an average, and
 /// seldom just when it switches over.

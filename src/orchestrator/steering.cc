@@ -5,15 +5,10 @@
 
 #include <utility>
 
+#include "base/overloaded.h"
+
 namespace vmigrate {
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-    using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;  // clang-tidy 14 does not deduce it by itself
 
 /// A guest is not throttled longer than it takes to see that it is enough.
 constexpr milliseconds kThrottledInterval{250};
