@@ -46,8 +46,9 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
-    bool interactive = false;   ///< somebody can be asked
-    bool abort_wanted = false;  ///< as `vmigrate abort` asks for it
+    std::vector<milliseconds> cpu_asked;  ///< when its time was read on the source
+    bool interactive = false;             ///< somebody can be asked
+    bool abort_wanted = false;            ///< as `vmigrate abort` asks for it
     std::optional<PostcopyState> postcopy = PostcopyState::none;
     std::vector<Setting> tunes;  ///< as `vmigrate tune` asks for them
     bool call_ended = false;
@@ -175,7 +176,12 @@ class FakeHypervisor final : public Hypervisor {
         return world_.sample;
     }
     Result<Sample> completed() override { return world_.sample; }
-    std::optional<CpuUse> cpu_use(Side) override { return std::nullopt; }
+    std::optional<CpuUse> cpu_use(Side side) override {
+        if (side == Side::source) {
+            world_.cpu_asked.push_back(world_.clock.elapsed());
+        }
+        return std::nullopt;
+    }
     Result<void> set_downtime_limit(milliseconds limit) override {
         world_.limits.push_back(limit);
         return world_.act("downtime limit " + format_time(limit));

@@ -80,17 +80,11 @@ std::string receive_forever(const std::string& directory) {
     std::map<std::uint64_t, Log> logs;
     for (;;) {
         Heartbeat beat = {};
-        iovec part = {&beat, sizeof beat};
-        alignas(cmsghdr) char control[128];
-        msghdr message = {};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        if (recvmsg(fd, &message, 0) != sizeof beat || beat.magic != kHeartbeatMagic) {
+        std::uint64_t realtime = 0;
+        if (receive_stamped(fd, &beat, sizeof beat, 0, realtime) != sizeof beat ||
+            beat.magic != kHeartbeatMagic) {
             continue;
         }
-        const std::uint64_t realtime = arrival_realtime_ns(message);
         const std::uint64_t monotonic = to_monotonic_ns(realtime);
         auto log = logs.find(beat.guest);
         if (log == logs.end()) {

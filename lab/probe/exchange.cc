@@ -153,14 +153,8 @@ class Session {
 
     void receive_one() {
         char data[256];
-        iovec part = {data, sizeof data};
-        alignas(cmsghdr) char control[128];
-        msghdr message = {};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        const ssize_t size = recvmsg(fd_, &message, MSG_DONTWAIT);
+        std::uint64_t arrived_ns = 0;
+        const ssize_t size = receive_stamped(fd_, data, sizeof data, MSG_DONTWAIT, arrived_ns);
         Probe head = {};
         if (size < static_cast<ssize_t>(sizeof head)) {
             return;
@@ -172,7 +166,7 @@ class Session {
         if (head.kind == ProbeKind::started) {
             started_ = true;
         } else if (head.kind == ProbeKind::probe) {
-            count(head.sequence, to_monotonic_ns(arrival_realtime_ns(message)));
+            count(head.sequence, to_monotonic_ns(arrived_ns));
         } else if (head.kind == ProbeKind::stopped && size == sizeof(ProbeStopped)) {
             const std::lock_guard lock(mutex_);
             ProbeStopped stopped = {};

@@ -322,13 +322,6 @@ void Migration::end_call() {
     }
 }
 
-/// Where QEMU's delay of hot memory ends, and before its first look at the dirty log there is none:
-/// a question then would only be in the way of the switchover.
-bool may_delay(const Sample& sample) {
-    constexpr double kEndsBelow = 0.1;
-    return sample.iteration > 0 && sample.memory_remaining >= sample.memory_total * kEndsBelow;
-}
-
 // libvirt's own figures leave these out.
 void add_what_qemu_tells(virDomainPtr domain, bool in_stream, Sample& sample) {
     const auto told = execute(domain, "query-migrate");

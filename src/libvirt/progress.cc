@@ -119,4 +119,9 @@ std::optional<DelayedMemory> delayed_memory_in(const Json& answer) {
                          Bytes{number("saved-bytes")}};
 }
 
+bool may_delay(const Sample& sample) {
+    constexpr double kEndsBelow = 0.1;  // QEMU's own figure
+    return sample.iteration > 0 && sample.memory_remaining >= sample.memory_total * kEndsBelow;
+}
+
 }  // namespace vmigrate::libvirt

@@ -34,4 +34,8 @@ std::vector<DiskCopy> disk_copies_in(const std::vector<CopiedDisk>& disks, const
 /// Of an answer to query-migrate; nothing when it does not tell of memory that waits. Pure.
 std::optional<DelayedMemory> delayed_memory_in(const Json& answer);
 
+/// False before QEMU's first look at the dirty log, and when so little remains that it delays
+/// nothing any more: to ask about it would only be in the way of the switchover. Pure.
+bool may_delay(const Sample& sample);
+
 }  // namespace vmigrate::libvirt

@@ -300,6 +300,22 @@ TEST_CASE("scripts give their transcripts") {
     }
 }
 
+TEST_CASE("processor times are read now and then, not at each look") {
+    constexpr milliseconds kSeldom{500};
+    std::size_t readings = 0;
+    for (const auto& path : all_scripts()) {
+        CAPTURE(path.filename().string());
+        Stage stage;
+        (void)play(load(path, stage), stage);
+        const auto& asked = stage.world.cpu_asked;
+        for (std::size_t i = 2; i < asked.size(); ++i) {  // the first comes before the call
+            CHECK(asked[i] - asked[i - 1] >= kSeldom);
+            ++readings;
+        }
+    }
+    CHECK(readings > 0);
+}
+
 TEST_CASE("whatever call fails, nobody is harmed and nothing is left") {
     for (const auto& path : all_scripts()) {
         Stage whole;

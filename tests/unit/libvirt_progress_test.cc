@@ -105,3 +105,16 @@ TEST_CASE("numbers of any type, and none below zero") {
     const auto moved = std::move(params);
     CHECK(moved.size() == 4);
 }
+
+TEST_CASE("hot memory is asked about only while QEMU may delay it") {
+    Sample sample;
+    sample.memory_total = mebibytes(1000);
+    sample.memory_remaining = mebibytes(900);
+    CHECK(!may_delay(sample));  // the full copy
+    sample.iteration = 1;
+    CHECK(may_delay(sample));
+    sample.memory_remaining = mebibytes(100);
+    CHECK(may_delay(sample));
+    sample.memory_remaining = mebibytes(99);
+    CHECK(!may_delay(sample));
+}
