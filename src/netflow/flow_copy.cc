@@ -47,7 +47,6 @@ std::optional<FlowChange> FlowCopy::drop(const Flow& flow, RemovedReason reason)
 }
 
 void FlowCopy::begin_dump() {
-    unseen_.clear();
     for (const auto& [key, flow] : flows_) {
         unseen_.insert(key);
     }
