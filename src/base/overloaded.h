@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// One function for each alternative of a variant: std::visit(Overloaded{[](A) {}, [](B) {}}, value).
+// One function for each alternative of a variant: std::visit(Overloaded{[](A) {}, [](B) {}},
+// value).
 #pragma once
 
 namespace vmigrate {
