@@ -88,6 +88,22 @@ Result<PortDescription> get_port_description(OctetView octets) {
     return port;
 }
 
+Result<PortCounters> get_port_counters(OctetView octets) {
+    Reader in(octets);
+    in.skip(4);
+    PortCounters counters;
+    counters.port = get_port(in);
+    counters.age_s = in.u32();
+    counters.age_ns = in.u32();
+    counters.received = in.u64();
+    counters.sent = in.u64();
+    counters.others = copied(in.rest());
+    if (!in.ok()) {
+        return malformed("port statistics");
+    }
+    return counters;
+}
+
 Result<Message> get_port_status(Reader& in) {
     PortStatus status;
     status.reason = static_cast<PortStatus::Reason>(in.u8());
@@ -270,6 +286,11 @@ Result<Message> get_multipart_reply(Reader& in, OctetView body) {
                          [](auto list, bool m) {
                              return FlowStatsReply{std::move(list), m};
                          });
+        case Multipart::port_stats:
+            return reply(get_list(in, 0, wire::port_counters_size, get_port_counters),
+                         [](auto list, bool m) {
+                             return PortStatsReply{std::move(list), m};
+                         });
         case Multipart::port_desc:
             return reply(get_list(in, 4, wire::port_size, get_port_description),
                          [](auto list, bool m) {
@@ -328,6 +349,8 @@ Result<Message> get_multipart_request(Reader& in, OctetView body) {
     switch (kind) {
         case Multipart::flow:
             return get_flow_stats_request(in);
+        case Multipart::port_stats:
+            return PortStatsRequest{get_port(in)};
         case Multipart::port_desc:
             return PortDescRequest{};
         case Multipart::flow_monitor:

@@ -25,6 +25,19 @@ void put_table(Writer& out, TableId table) {
     out.u8(static_cast<std::uint8_t>(table));
 }
 
+void put_port_counters(Writer& out, const PortCounters& counters) {
+    const auto from = out.size();
+    out.u16(0);
+    out.zeros(2);
+    put_port(out, counters.port);
+    out.u32(counters.age_s);
+    out.u32(counters.age_ns);
+    out.u64(counters.received);
+    out.u64(counters.sent);
+    out.octets(counters.others);
+    out.set_length(from, from);
+}
+
 void put_port_description(Writer& out, const PortDescription& port) {
     const auto from = out.size();
     put_port(out, port.port);
@@ -230,6 +243,17 @@ class Body {
     Type operator()(const PortDescReply& reply) {
         multipart(Multipart::port_desc, reply.more);
         std::ranges::for_each(reply.ports, [this](auto& one) { put_port_description(out_, one); });
+        return Type::multipart_reply;
+    }
+    Type operator()(const PortStatsRequest& request) {
+        multipart(Multipart::port_stats, false);
+        put_port(out_, request.port);
+        out_.zeros(4);
+        return Type::multipart_request;
+    }
+    Type operator()(const PortStatsReply& reply) {
+        multipart(Multipart::port_stats, reply.more);
+        std::ranges::for_each(reply.ports, [this](auto& one) { put_port_counters(out_, one); });
         return Type::multipart_reply;
     }
     Type operator()(const FlowMonitorRequest& request) {

@@ -269,4 +269,9 @@ std::string format(const PortDescription& port) {
     return fmt::format("{}({}): addr:{}", format(port.port), quoted(port.name), format(port.mac));
 }
 
+std::string format(const PortCounters& counters) {
+    return fmt::format("{}: rx={} tx={} packets", format(counters.port), counters.received,
+                       counters.sent);
+}
+
 }  // namespace vmigrate::netflow

@@ -149,6 +149,10 @@ struct Describe {
     std::string operator()(const PortDescReply& m) const {
         return "PORT_DESC reply" + lines(m.ports);
     }
+    std::string operator()(const PortStatsRequest& m) const {
+        return "PORT request " + format(m.port);
+    }
+    std::string operator()(const PortStatsReply& m) const { return "PORT reply" + lines(m.ports); }
     std::string operator()(const FlowMonitorRequest& m) const {
         return fmt::format("FLOW_MONITOR request id={} flags={:#x}{}", m.id, m.flags,
                            with_space(m.match));

@@ -131,6 +131,25 @@ struct PortDescReply {
     friend bool operator==(const PortDescReply&, const PortDescReply&) = default;
 };
 
+struct PortCounters {
+    Port port = Port::any;
+    std::uint32_t age_s = 0;  ///< how long the port has been there
+    std::uint32_t age_ns = 0;
+    std::uint64_t received = 0;  ///< packets, from whatever is plugged in
+    std::uint64_t sent = 0;      ///< packets; of a guest's tap, those that its QEMU has read
+    Octets others;               ///< as they came
+    friend bool operator==(const PortCounters&, const PortCounters&) = default;
+};
+struct PortStatsRequest {
+    Port port = Port::any;
+    friend bool operator==(const PortStatsRequest&, const PortStatsRequest&) = default;
+};
+struct PortStatsReply {
+    std::vector<PortCounters> ports;
+    bool more = false;
+    friend bool operator==(const PortStatsReply&, const PortStatsReply&) = default;
+};
+
 /// Asks for the flows that are there, and for every change from now on. Never set a flag 0x20
 /// (NO_ABBREV): Open vSwitch 3.1 refuses it and cannot say so.
 struct FlowMonitorRequest {
@@ -203,8 +222,8 @@ using Message =
     std::variant<Hello, ErrorMessage, EchoRequest, EchoReply, FeaturesRequest, FeaturesReply,
                  SetConfig, BarrierRequest, BarrierReply, SetAsync, PortStatus, FlowRemoved,
                  PacketOut, PacketIn, FlowMod, FlowStatsRequest, FlowStatsReply, PortDescRequest,
-                 PortDescReply, FlowMonitorRequest, FlowMonitorCancel, FlowMonitorReply,
-                 BundleControl, BundleAdd, UnknownMessage>;
+                 PortDescReply, PortStatsRequest, PortStatsReply, FlowMonitorRequest,
+                 FlowMonitorCancel, FlowMonitorReply, BundleControl, BundleAdd, UnknownMessage>;
 
 struct Envelope {
     Xid xid = 0;
@@ -226,6 +245,7 @@ std::optional<std::size_t> message_size(OctetView octets);
 /// What a switch refuses, in words: "flow mod refused: the table is full".
 std::string format(const ErrorMessage& error);
 std::string format(const PortDescription& port);
+std::string format(const PortCounters& counters);
 std::string format(const FlowUpdate& update);
 /// One line for small messages; a list's elements follow in lines of their own.
 std::string format(const Envelope& envelope);

@@ -279,7 +279,7 @@ Result<ExternalIds> Ovsdb::external_ids(Table table, const std::string& name) {
     return map_of(member(found->front(), "external_ids"));
 }
 
-Result<void> Ovsdb::set_external_ids(Table table, const std::string& name, const ExternalIds& ids) {
+Result<int> Ovsdb::put_ids(Table table, const Json& where, const ExternalIds& ids) {
     std::vector<std::string> keys;
     for (const auto& [key, value] : ids) {
         keys.push_back(key);
@@ -289,15 +289,32 @@ Result<void> Ovsdb::set_external_ids(Table table, const std::string& name, const
                                         Json::array({"external_ids", "insert", json_map(ids)})});
     const auto result = transact(Json::array({{{"op", "mutate"},
                                                {"table", name_of(table)},
-                                               {"where", where_name(name)},
+                                               {"where", where},
                                                {"mutations", mutations}}}));
     if (!result) {
         return fail(result.error());
     }
-    if (member(result->front(), "count") == 0) {
+    const auto count = member(result->front(), "count");
+    return count.is_number_integer() ? count.get<int>() : 0;
+}
+
+Result<void> Ovsdb::set_external_ids(Table table, const std::string& name, const ExternalIds& ids) {
+    const auto count = put_ids(table, where_name(name), ids);
+    if (!count) {
+        return fail(count.error());
+    }
+    if (*count == 0) {
         return fail(ErrorKind::not_found, "the switch has no " + quoted(name));
     }
     return {};
+}
+
+Result<bool> Ovsdb::set_external_ids_if(Table table, const std::string& name,
+                                        const ExternalIds& before, const ExternalIds& ids) {
+    const auto where = Json::array(
+        {Json::array({"name", "==", name}), Json::array({"external_ids", "==", json_map(before)})});
+    const auto count = put_ids(table, where, ids);
+    return count ? Result<bool>(*count > 0) : fail(count.error());
 }
 
 Result<void> Ovsdb::remove_external_ids(Table table, const std::string& name,

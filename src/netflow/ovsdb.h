@@ -55,6 +55,9 @@ class Ovsdb {
     Result<ExternalIds> external_ids(Table table, const std::string& name);
     /// Sets these and leaves the others; in one transaction.
     Result<void> set_external_ids(Table table, const std::string& name, const ExternalIds& ids);
+    /// The same, but only while all of them are as `before` says; else false.
+    Result<bool> set_external_ids_if(Table table, const std::string& name,
+                                     const ExternalIds& before, const ExternalIds& ids);
     /// No error for keys that are not there.
     Result<void> remove_external_ids(Table table, const std::string& name,
                                      const std::vector<std::string>& keys);
@@ -65,6 +68,8 @@ class Ovsdb {
 
     /// The result of each of the operations.
     Result<nlohmann::json> transact(const nlohmann::json& operations);
+    /// How many rows that fit got the ids.
+    Result<int> put_ids(Table table, const nlohmann::json& where, const ExternalIds& ids);
     Result<nlohmann::json> rows(const nlohmann::json& select);
     Result<nlohmann::json> receive(TimePoint until);
     Result<void> write(std::string_view text, TimePoint until);

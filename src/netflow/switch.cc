@@ -126,6 +126,18 @@ Result<std::vector<PortDescription>> Switch::ports() {
     return fail(envelope.error());
 }
 
+Result<PortCounters> Switch::counters(Port port) {
+    const auto envelope = ask(PortStatsRequest{port});
+    if (!envelope) {
+        return fail(envelope.error());
+    }
+    const auto* reply = std::get_if<PortStatsReply>(&envelope->message);
+    if (reply == nullptr || reply->ports.size() != 1 || reply->more) {
+        return unexpected_answer();
+    }
+    return reply->ports.front();
+}
+
 Result<FeaturesReply> Switch::features() {
     auto envelope = ask(FeaturesRequest{});
     if (!envelope) {

@@ -23,13 +23,15 @@ class Switch {
     void set_timeout(milliseconds timeout) { timeout_ = timeout; }
 
     Result<std::vector<FlowStats>> dump_flows(const FlowFilter& filter = {});
-    /// Done, and in effect for the packets that come, when it returns.
+    /// Done when it returns, and in effect a moment later: a packet may go by what the switch has
+    /// found out for an earlier one.
     Result<void> change(const FlowMod& mod);
     /// All of the changes, in order and at once, or none: the switch is asked to commit only when
     /// it has taken each of them.
     Result<void> change_all(std::span<const FlowMod> mods);
     Result<void> barrier();
     Result<std::vector<PortDescription>> ports();
+    Result<PortCounters> counters(Port port);
     Result<FeaturesReply> features();
     Result<void> packet_out(const PacketOut& packet);
 

@@ -30,7 +30,12 @@ enum class Type : std::uint8_t {
     bundle_add = 34
 };
 
-enum class Multipart : std::uint16_t { flow = 1, port_desc = 13, flow_monitor = 16 };
+enum class Multipart : std::uint16_t {
+    flow = 1,
+    port_stats = 4,
+    port_desc = 13,
+    flow_monitor = 16
+};
 
 inline constexpr std::uint16_t more_follows = 1;
 inline constexpr std::uint16_t hello_version_bitmap = 1;
@@ -46,7 +51,8 @@ inline constexpr std::uint16_t async_flow_removed = 5;
 inline constexpr std::uint8_t monitor_add = 0;
 inline constexpr std::uint8_t monitor_delete = 2;
 
-inline constexpr std::size_t port_size = 40;  ///< without properties
+inline constexpr std::size_t port_size = 40;           ///< without properties
+inline constexpr std::size_t port_counters_size = 80;  ///< likewise
 inline constexpr std::size_t port_name_size = 16;
 inline constexpr std::size_t flow_stats_size = 48;   ///< without match and instructions
 inline constexpr std::size_t flow_update_size = 24;  ///< likewise

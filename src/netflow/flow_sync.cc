@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netflow/flow_sync.h"
+
+#include <algorithm>
+
+namespace vmigrate::netflow {
+
+bool FlowSync::is_ours(const Flow& flow) const {
+    return flow.cookie == cookie_of(move_, FlowKind::synced);
+}
+
+std::optional<FlowMod> FlowSync::change_for(const Flow& copy, const FlowTable& destination) const {
+    const auto found = destination.find(FlowKey::of(copy));
+    if (found == destination.end()) {
+        return FlowMod::add(copy);
+    }
+    const auto& flow = found->second;
+    const bool keeps = is_ours(flow) ? flow.instructions == copy.instructions
+                                     : !is_stale(flow, there_, move_.destination.tunnel);
+    return keeps ? std::nullopt : std::optional(FlowMod::add(copy));
+}
+
+std::vector<FlowMod> FlowSync::put(const Flow& flow, const FlowTable& destination) {
+    const auto key = FlowKey::of(flow);
+    auto copied = copy_for_destination(flow, move_, there_);
+    if (!copied.flow) {
+        auto changes = drop(key, destination);
+        if (!copied.left_out.empty()) {
+            left_out_[key] = copied.left_out;
+        }
+        return changes;
+    }
+    left_out_.erase(key);
+    const auto copy_key = FlowKey::of(*copied.flow);
+    std::vector<FlowMod> changes;
+    if (const auto before = copy_of_.find(key); before == copy_of_.end()) {
+        copy_of_.emplace(key, copy_key);
+        if (const auto [place, is_new] = wanted_.try_emplace(copy_key); !is_new) {
+            ++place->second.reasons;
+        }
+    }
+    auto& wanted = wanted_[copy_key];
+    wanted.copy = *copied.flow;
+    wanted.original = flow;
+    if (auto change = change_for(wanted.copy, destination)) {
+        changes.push_back(std::move(*change));
+    }
+    return changes;
+}
+
+std::vector<FlowMod> FlowSync::drop(const FlowKey& key, const FlowTable& destination) {
+    left_out_.erase(key);
+    const auto known = copy_of_.find(key);
+    if (known == copy_of_.end()) {
+        return {};
+    }
+    const auto copy_key = known->second;
+    copy_of_.erase(known);
+    const auto wanted = wanted_.find(copy_key);
+    if (wanted == wanted_.end() || --wanted->second.reasons > 0) {
+        return {};
+    }
+    wanted_.erase(wanted);
+    const auto found = destination.find(copy_key);
+    // one that was asked for a moment ago may not be told yet
+    if (found != destination.end() && !is_ours(found->second)) {
+        return {};
+    }
+    auto removal = FlowMod::remove_strict(copy_key);
+    removal.cookies = CookieFilter::exactly(cookie_of(move_, FlowKind::synced));
+    return {removal};
+}
+
+std::vector<FlowMod> FlowSync::compare(const FlowTable& destination) const {
+    std::vector<FlowMod> changes;
+    for (const auto& [key, flow] : destination) {
+        if (is_ours(flow) && !wanted_.contains(key)) {
+            auto removal = FlowMod::remove_strict(key);
+            removal.cookies = CookieFilter::exactly(flow.cookie);
+            changes.push_back(std::move(removal));
+        }
+    }
+    for (const auto& [key, wanted] : wanted_) {
+        if (auto change = change_for(wanted.copy, destination)) {
+            changes.push_back(std::move(*change));
+        }
+    }
+    return changes;
+}
+
+std::optional<FlowMod> FlowSync::missing(const FlowKey& key) const {
+    const auto wanted = wanted_.find(key);
+    return wanted != wanted_.end() ? std::optional(FlowMod::add(wanted->second.copy))
+                                   : std::nullopt;
+}
+
+std::vector<HandedOver> FlowSync::copies(const FlowTable& destination) const {
+    std::vector<HandedOver> result;
+    for (const auto& [key, wanted] : wanted_) {
+        const auto found = destination.find(key);
+        if (found != destination.end() && is_ours(found->second)) {
+            result.push_back({found->second, wanted.original});
+        }
+    }
+    return result;
+}
+
+std::vector<std::string> FlowSync::left_out() const {
+    std::vector<std::string> lines;
+    for (const auto& [key, why] : left_out_) {
+        lines.push_back("not copied: " + format(key.match) + ": " + why);
+    }
+    std::ranges::sort(lines);
+    return lines;
+}
+
+}  // namespace vmigrate::netflow

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Keeps copies of the guest's flows on the destination as they are on the source: what to change
+// there, from all flows at once or from one change. Pure: knows what it wants, not whether that
+// was done; compare() finds what was not. Thread rule: one thread at a time.
+#pragma once
+
+#include "netflow/choreography.h"
+#include "netflow/guest_flows.h"
+
+namespace vmigrate::netflow {
+
+class FlowSync {
+  public:
+    FlowSync(Move move, Surroundings there) : move_(std::move(move)), there_(std::move(there)) {}
+
+    /// The flow is on the source, or no more. For the destination. `destination` has its flows.
+    std::vector<FlowMod> put(const Flow& flow, const FlowTable& destination);
+    std::vector<FlowMod> drop(const FlowKey& key, const FlowTable& destination);
+    /// What differs on the destination, whatever the reason. Flows of others stay, even where a
+    /// copy has their key, unless they lead nowhere.
+    std::vector<FlowMod> compare(const FlowTable& destination) const;
+
+    /// Puts back the copy of this key, if one is wanted.
+    std::optional<FlowMod> missing(const FlowKey& key) const;
+
+    std::size_t size() const { return wanted_.size(); }
+    /// Those that are on the destination, to be handed over.
+    std::vector<HandedOver> copies(const FlowTable& destination) const;
+    /// Flows of the source that have no copy, and why.
+    std::vector<std::string> left_out() const;
+
+  private:
+    struct Wanted {
+        Flow copy;
+        Flow original;
+        std::size_t reasons = 1;  ///< flows of the source that it is the copy of
+    };
+    std::optional<FlowMod> change_for(const Flow& copy, const FlowTable& destination) const;
+    bool is_ours(const Flow& flow) const;
+
+    Move move_;
+    Surroundings there_;
+    std::unordered_map<FlowKey, Wanted, FlowKeyHash> wanted_;    ///< by the copy's key
+    std::unordered_map<FlowKey, FlowKey, FlowKeyHash> copy_of_;  ///< source's key -> copy's
+    std::unordered_map<FlowKey, std::string, FlowKeyHash> left_out_;
+};
+
+}  // namespace vmigrate::netflow

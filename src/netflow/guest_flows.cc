@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netflow/guest_flows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "netflow/detour.h"
+
+namespace vmigrate::netflow {
+namespace {
+
+/// Stands for a port that is known by its number on the destination only. No port has it.
+constexpr Port neighbour_mark{0xfffffef0};
+
+bool contains(const std::vector<Port>& ports, Port port) {
+    return std::ranges::find(ports, port) != ports.end();
+}
+
+const GuestNic* nic_at(const Move& move, Port port) {
+    const auto found = std::ranges::find(move.nics, port, &GuestNic::at_source);
+    return found != move.nics.end() ? &*found : nullptr;
+}
+
+/// Copies are flows of the guest like any other.
+bool is_own(const Flow& flow) {
+    const auto own = OwnCookie::decode(flow.cookie);
+    return own && own->kind != FlowKind::synced;
+}
+
+const GuestNic* sender(const Flow& flow, const Move& move) {
+    if (const auto in_port = flow.match.get(field::in_port)) {
+        return nic_at(move, *in_port);
+    }
+    const auto source = flow.match.get(field::eth_src);
+    return source ? nic_with(move, *source) : nullptr;
+}
+
+/// Reserved ports mean the same on every bridge, the tunnel is looked at by its ends.
+bool names_stranger(const Outputs& outputs, const Move& move, Port guest) {
+    return std::ranges::any_of(outputs.ports, [&](Port port) {
+        return port != guest && is_local(port, move.source.tunnel);
+    });
+}
+
+Flow bare_copy(const Flow& flow, const Move& move) {
+    Flow copy;
+    copy.table = flow.table;
+    copy.priority = flow.priority;
+    copy.cookie = cookie_of(move, FlowKind::synced);
+    copy.match = flow.match;
+    copy.instructions = flow.instructions;
+    return copy;
+}
+
+/// `neighbour` is a port of the destination already, and must not be taken for one of the source.
+void renumber(Flow& flow, const Move& move, const GuestNic& nic, Port neighbour = {}) {
+    const auto number = [&](Port port) {
+        if (port == nic.at_source) {
+            return nic.at_destination;
+        }
+        if (port == move.source.tunnel) {
+            return move.destination.tunnel;
+        }
+        return port == neighbour_mark ? neighbour : port;
+    };
+    flow.instructions.rewrite({number, {}});
+}
+
+Copied copy_of_incoming(const Flow& flow, const Move& move, const GuestNic& nic) {
+    const auto outputs = outputs_of(flow.instructions);
+    if (outputs.hidden || names_stranger(outputs, move, nic.at_source)) {
+        return {{}, "it sends packets where the destination has no such port"};
+    }
+    auto copy = bare_copy(flow, move);
+    const auto in_port = flow.match.get(field::in_port);
+    copy.match.set(field::in_port, move.destination.tunnel);
+    if (in_port && *in_port != move.source.tunnel && nic.vni) {
+        copy.match.set(field::tunnel_id, *nic.vni);
+    }
+    renumber(copy, move, nic);
+    return {std::move(copy), ""};
+}
+
+Copied copy_of_sent(const Flow& flow, const Move& move, const GuestNic& nic,
+                    const Surroundings& there) {
+    const auto outputs = outputs_of(flow.instructions);
+    const bool strangers = names_stranger(outputs, move, nic.at_source);
+    const bool comes_home = std::ranges::find(outputs.tunnel_ends, move.destination.address) !=
+                            outputs.tunnel_ends.end();
+    if ((strangers || comes_home) && (outputs.hidden || outputs.nested)) {
+        return {{}, "it sends packets to a local port in a way that cannot be rewritten"};
+    }
+    if (strangers && !nic.vni) {
+        return {{}, "it sends packets to a local port, and the guest's VNI is not known"};
+    }
+    std::optional<Port> neighbour;
+    if (comes_home) {
+        const auto to = flow.match.get(field::eth_dst);
+        neighbour = to ? there.port_of(*to) : std::nullopt;
+        if (!neighbour) {
+            return {{}, "it sends packets to the destination, whose port for them is not known"};
+        }
+    }
+    auto copy = bare_copy(flow, move);
+    copy.match.set(field::in_port, nic.at_destination);
+    Detour detour;
+    detour.tunnel = move.source.tunnel;
+    detour.local = [&](Port port) -> std::optional<Actions> {
+        if (port == nic.at_source || !is_local(port, move.source.tunnel)) {
+            return std::nullopt;
+        }
+        return Actions()
+            .set_field(field::tunnel_id, *nic.vni)
+            .set_field(field::tun_dst, move.source.address)
+            .output(move.source.tunnel);
+    };
+    detour.tunnelled = [&](Ipv4 end) {
+        return end == move.destination.address ? std::optional(Actions().output(neighbour_mark))
+                                               : std::nullopt;
+    };
+    copy.instructions = detoured(copy.instructions, detour);
+    renumber(copy, move, nic, neighbour.value_or(Port{}));
+    return {std::move(copy), ""};
+}
+
+std::optional<TunnelId> only_one(const std::set<TunnelId>& ids) {
+    return ids.size() == 1 ? std::optional(*ids.begin()) : std::nullopt;
+}
+
+}  // namespace
+
+Cookie cookie_of(const Move& move, FlowKind kind) {
+    return OwnCookie{kind, move.migration, move.version}.encode().value_or(Cookie{});
+}
+
+const GuestNic* nic_with(const Move& move, Mac mac) {
+    const auto found = std::ranges::find(move.nics, mac, &GuestNic::mac);
+    return found != move.nics.end() ? &*found : nullptr;
+}
+
+Classified classify(const Flow& flow, const Move& move) {
+    if (is_own(flow)) {
+        return {FlowRole::own, nullptr};
+    }
+    if (const auto* nic = sender(flow, move)) {
+        return {FlowRole::sent, nic};
+    }
+    const auto outputs = outputs_of(flow.instructions);
+    for (const auto& nic : move.nics) {
+        if (contains(outputs.ports, nic.at_source)) {
+            const bool alone = outputs.ports.size() == 1;
+            return {alone ? FlowRole::serving : FlowRole::shared, &nic};
+        }
+    }
+    const auto to = flow.match.get(field::eth_dst);
+    const auto* nic = to ? nic_with(move, *to) : nullptr;
+    return nic != nullptr ? Classified{FlowRole::aimed, nic} : Classified{};
+}
+
+std::optional<Port> local_port_of(Mac mac, const FlowList& flows, Port tunnel) {
+    for (const auto& flow : flows) {
+        if (flow.match.get(field::eth_dst) != mac || flow.match.get(field::in_port) != tunnel ||
+            OwnCookie::decode(flow.cookie)) {
+            continue;
+        }
+        const auto outputs = outputs_of(flow.instructions);
+        if (outputs.ports.size() == 1 && is_local(outputs.ports.front(), tunnel)) {
+            return outputs.ports.front();
+        }
+    }
+    return std::nullopt;
+}
+
+Copied copy_for_destination(const Flow& flow, const Move& move, const Surroundings& there) {
+    const auto [role, nic] = classify(flow, move);
+    switch (role) {
+        case FlowRole::unrelated:
+        case FlowRole::own:
+            break;
+        case FlowRole::shared:
+            return {{}, "it brings packets to others, too"};
+        case FlowRole::serving:
+        case FlowRole::aimed:
+            return copy_of_incoming(flow, move, *nic);
+        case FlowRole::sent:
+            return copy_of_sent(flow, move, *nic, there);
+    }
+    return {};
+}
+
+bool is_stale(const Flow& flow, const Surroundings& there, Port tunnel) {
+    const auto outputs = outputs_of(flow.instructions);
+    return !outputs.hidden && !outputs.ports.empty() &&
+           std::ranges::all_of(outputs.ports, [&](Port port) {
+               return is_local(port, tunnel) && !there.exists(port);
+           });
+}
+
+std::optional<Flow> way_back(const Flow& flow, const Move& move) {
+    const auto [role, nic] = classify(flow, move);
+    const auto to = flow.match.get(field::eth_dst);
+    if (role != FlowRole::sent || !to || !nic->vni) {
+        return std::nullopt;
+    }
+    const auto outputs = outputs_of(flow.instructions);
+    if (outputs.hidden || outputs.ports.size() != 1 ||
+        !is_local(outputs.ports.front(), move.source.tunnel)) {
+        return std::nullopt;
+    }
+    Flow back;
+    back.table = flow.table;
+    back.priority = flow.priority;
+    back.cookie = cookie_of(move, FlowKind::synced);
+    back.match.set(field::in_port, move.source.tunnel)
+        .set(field::tunnel_id, *nic->vni)
+        .set(field::eth_dst, *to);
+    back.instructions = Instructions::apply(Actions().output(outputs.ports.front()));
+    return back;
+}
+
+std::optional<TunnelId> vni_at_home(Mac mac, const FlowList& flows, Port tunnel, Port port) {
+    std::set<TunnelId> ids;
+    for (const auto& flow : flows) {
+        const auto in_port = flow.match.get(field::in_port);
+        if (in_port == tunnel && flow.match.get(field::eth_dst) == mac) {
+            if (const auto id = flow.match.get(field::tunnel_id)) {
+                ids.insert(*id);
+            }
+        } else if (in_port == port) {
+            const auto outputs = outputs_of(flow.instructions);
+            ids.insert(outputs.tunnel_ids.begin(), outputs.tunnel_ids.end());
+        }
+    }
+    return only_one(ids);
+}
+
+std::optional<TunnelId> vni_from_afar(Mac mac, const FlowList& flows) {
+    std::set<TunnelId> ids;
+    for (const auto& flow : flows) {
+        if (flow.match.get(field::eth_dst) == mac) {
+            const auto outputs = outputs_of(flow.instructions);
+            ids.insert(outputs.tunnel_ids.begin(), outputs.tunnel_ids.end());
+        }
+    }
+    return only_one(ids);
+}
+
+}  // namespace vmigrate::netflow

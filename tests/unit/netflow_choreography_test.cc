@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// LINK: vmigrate_netflow
+// LABELS: unit
+#include <doctest/doctest.h>
+
+#include "flow_scene.h"
+
+using namespace scene;
+
+namespace {
+
+Scene one_of_each() {
+    Scene scene;
+    scene.move = a_to_b();
+    scene.source = {
+        flow(from_tunnel(mac(1)), to_port(Port{5})),
+        flow(from_port(Port{2}, mac(1)), to_port(Port{5})),
+        flow(from_port(Port{5}, mac(2)), to_port(Port{2})),
+        flow(from_port(Port{5}, mac(3)), by_tunnel(ip_c)),
+    };
+    scene.destination = {flow(from_port(Port{4}, mac(1)), by_tunnel(ip_a))};
+    return scene;
+}
+
+}  // namespace
+
+TEST_CASE("a redirect takes what comes by the tunnel and from neighbours") {
+    const auto cut = cutover(one_of_each());
+    CHECK(text(cut.steps) == R"(redirect at a, or undo
+  ADD cookie=0x766d400000070001, table=0, priority=60050,in_port=64200,tun_id=0x64,dl_dst=52:54:00:00:00:02 actions=output:2
+  ADD cookie=0x766d200000070001, table=0, hard_timeout=60, priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.2->tun_dst,IN_PORT
+  ADD cookie=0x766d200000070001, table=0, hard_timeout=60, priority=60200,in_port=2,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,output:64200
+)");
+    CHECK(text(cut.withdraw) == R"(withdraw at a, or report
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d200000070001/0xffffffffffffffff
+)");
+    CHECK(cut.uncovered.empty());
+}
+
+TEST_CASE("a commit makes relays of redirects and replaces everywhere") {
+    const auto scene = one_of_each();
+    CHECK(text(commit(scene, cutover(scene).redirects, false)) == R"(relay at a, or report
+  MODIFY_STRICT cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=2,dl_dst=52:54:00:00:00:01 actions=set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,output:64200
+  ADD cookie=0x766d100000070001, table=0, idle_timeout=180, send_flow_rem priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.2->tun_dst,IN_PORT
+  DELETE_STRICT cookie=0x0, table=0, priority=60200,in_port=2,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
+replace at b, or report
+  MODIFY_STRICT cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=4,dl_dst=52:54:00:00:00:01 actions=output:9
+)");
+}
+
+TEST_CASE("a neighbour whose flow is gone by the commit is relayed") {
+    auto scene = one_of_each();
+    const auto redirects = cutover(scene).redirects;
+    scene.source.clear();
+    CHECK(commit(scene, redirects, false).front().changes.size() == redirects.size());
+    CHECK(commit(scene, redirects, false).front().changes.at(1).command == FlowCommand::add);
+}
+
+TEST_CASE("at a peer only the tunnel's end changes") {
+    const FlowList at_c{flow(from_port(Port{3}, mac(1)), by_tunnel(ip_a)),
+                        flow(from_port(Port{3}, mac(2)), by_tunnel(ip_a)),
+                        flow(from_port(Port{4}, mac(1)), by_tunnel(ip_b))};
+    CHECK(format(replace_at_peer("c", at_c, a_to_b())) == R"(replace at c, or report
+  MODIFY_STRICT cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=3,dl_dst=52:54:00:00:00:01 actions=set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,output:64200
+)");
+    CHECK(replace_at_peer("c", {}, a_to_b()).changes.empty());
+}
+
+TEST_CASE("a guest that returns: the relay at its new host goes before the redirect") {
+    // a -> b happened before; now b -> a, and a still relays to b
+    Scene scene;
+    const auto first = a_to_b();
+    const auto relay = as_relay(redirects_for({}, first, {}).flows.front(), first, {});
+    scene.move = {{"b", ip_b}, {"a", ip_a}, {{mac(1), vni, Port{9}, Port{6}}}, 8, 2};
+    scene.source = {flow(from_tunnel(mac(1)), to_port(Port{9}))};
+    scene.destination = {relay};
+    const auto cut = cutover(scene);
+    CHECK(text(cut.steps) == R"(clear relays at a, or undo
+  DELETE_STRICT cookie=0x0, table=0, priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
+redirect at b, or undo
+  ADD cookie=0x766d200000080002, table=0, hard_timeout=60, priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.1->tun_dst,IN_PORT
+)");
+    const auto back = R"(restore relays at a, or report
+  ADD cookie=0x766d100000070001, table=0, idle_timeout=180, send_flow_rem priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.2->tun_dst,IN_PORT
+)";
+    CHECK(format(cut.withdraw.at(1)) == back);
+    CHECK(text(rollback(scene.move, cut.destination_relays)) ==
+          R"(rollback at b, or report
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d000000080000/0xffff0fffffff0000
+rollback at a, or report
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d000000080000/0xffff0fffffff0000
+  ADD cookie=0x766d100000070001, table=0, idle_timeout=180, send_flow_rem priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.2->tun_dst,IN_PORT
+)");
+}
+
+TEST_CASE("where the destination's relays may still be there, the source stops the loop") {
+    auto scene = one_of_each();
+    scene.source.clear();
+    CHECK(format(commit(scene, {}, true).front()) == R"(relay at a, or report
+  ADD cookie=0x766d500000070001, table=0, priority=60201,in_port=64200,tun_src=10.0.0.2,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
+)");
+}
+
+TEST_CASE("a chain: the relay at the first host stays") {
+    // a -> b happened before; now b -> c
+    const auto first = a_to_b();
+    const auto relay = as_relay(redirects_for({}, first, {}).flows.front(), first, {});
+    Scene scene;
+    scene.move = {{"b", ip_b}, {"c", ip_c}, {{mac(1), vni, Port{9}, Port{7}}}, 8, 2};
+    scene.source = {flow(from_tunnel(mac(1)), to_port(Port{9}))};
+    CHECK(cutover(scene).destination_relays.empty());
+    CHECK(relays_guest(relay, scene.move));
+    // a relays to b, and is no sender of its own
+    CHECK(replace_at_peer("a", {relay}, scene.move).changes.empty());
+    CHECK(format(cutover(scene).redirects.front().instructions) ==
+          "set_field:10.0.0.3->tun_dst,IN_PORT");
+}
+
+TEST_CASE("without a VNI only what comes by the tunnel is redirected") {
+    auto scene = one_of_each();
+    scene.move.nics[0].vni.reset();
+    const auto cut = cutover(scene);
+    REQUIRE(cut.redirects.size() == 1);
+    CHECK(format(cut.redirects[0].match) ==
+          "in_port=64200,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff");
+    CHECK(cut.uncovered == std::vector<std::string>{
+                               "not redirected: in_port=2,dl_dst=52:54:00:00:00:01: the guest's "
+                               "VNI is not known"});
+}
+
+TEST_CASE("one flow for all senders is redirected whatever they come by") {
+    Scene scene;
+    scene.move = a_to_b();
+    auto one = flow(Match().set(field::eth_dst, mac(1)), to_port(Port{5}));
+    one.table = TableId{3};
+    scene.source = {one};
+    CHECK(format(cutover(scene).redirects.at(1)) ==
+          "cookie=0x766d200000070001, table=3, hard_timeout=60, "
+          "priority=60200,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff "
+          "actions=set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,"
+          "load:0x0->NXM_OF_IN_PORT[],output:64200");
+}
+
+TEST_CASE("a redirect does not go below a flow that serves the guest") {
+    auto scene = one_of_each();
+    scene.source[1].priority = relay_priority;
+    CHECK(cutover(scene).uncovered ==
+          std::vector<std::string>{"not redirected: in_port=2,dl_dst=52:54:00:00:00:01: its "
+                                   "priority 60200 is not below 60200"});
+}
+
+TEST_CASE("no bit is left open that would catch a group in use") {
+    const Mac odd{{0x32, 0x33, 0, 0, 0, 1}};
+    CHECK(format(loosened(Match().set(field::eth_dst, odd))) == "dl_dst=32:33:00:00:00:01");
+    auto move = a_to_b();
+    move.nics[0].mac = odd;
+    const auto relay = as_relay(redirects_for({}, move, {}).flows.front(), move, {});
+    CHECK(relays_guest(relay, move));
+    CHECK(!relays_guest(relay, a_to_b()));
+}
+
+TEST_CASE("in the end copies are the controller's, and nothing else of ours stays") {
+    const auto original = flow(from_tunnel(mac(1)), to_port(Port{5}));
+    const auto copy = *copy_for_destination(original, a_to_b(), empty_b()).flow;
+    CHECK(text(finish(a_to_b(), {{copy, original}}, {}, Relays::go)) == R"(hand over at b, or report
+  ADD cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=64200,dl_dst=52:54:00:00:00:01,tun_id=0x64 actions=output:9
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d000000070000/0xffff0fffffff0000
+hand over at a, or report
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d000000070000/0xffff0fffffff0000
+)");
+}
+
+TEST_CASE("relays that may still be needed stay when all else goes") {
+    const auto sent = flow(from_port(Port{5}, mac(2)), to_port(Port{2}));
+    const auto steps = finish(a_to_b(), {}, {{*way_back(sent, a_to_b()), sent}}, Relays::stay);
+    CHECK(format(steps.at(1)) == R"(hand over at a, or report
+  ADD cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=64200,tun_id=0x64,dl_dst=52:54:00:00:00:02 actions=output:2
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d400000070001/0xffffffffffffffff
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d500000070001/0xffffffffffffffff
+)");
+}
