@@ -46,6 +46,9 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
+    unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
+    bool network_wants_hold = false;
+    bool moved_by_another = false;
     std::vector<milliseconds> cpu_asked;  ///< when its time was read on the source
     bool interactive = false;             ///< somebody can be asked
     bool abort_wanted = false;            ///< as `vmigrate abort` asks for it
@@ -208,6 +211,15 @@ class FakeHypervisor final : public Hypervisor {
     Result<void> set_delay(unsigned percent) override {
         return world_.act(fmt::format("delay {} %", percent));
     }
+    Result<void> release_switchover(Bytes most_remaining) override {
+        if (world_.refused_releases > 0) {
+            --world_.refused_releases;
+            world_.say(
+                fmt::format("release: at most {}  -> refused", format_bytes(most_remaining)));
+            return fail(ErrorKind::hypervisor, "too much remains");
+        }
+        return world_.act(fmt::format("release: at most {}", format_bytes(most_remaining)));
+    }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
     Result<void> pause_postcopy() override { return world_.act("pause post-copy"); }
     Result<void> resume_postcopy(const MigrationCall&) override {
@@ -243,10 +255,13 @@ class FakeNetwork final : public NetworkHandover {
     std::string_view backend() const override { return "fake"; }
     Result<void> lock() override { return world_.act("network lock"); }
     Result<void> begin() override { return world_.act("network begin"); }
+    bool wants_hold() const override { return world_.network_wants_hold; }
     Result<void> redirect() override { return world_.act("network redirect"); }
+    Result<void> withdraw() override { return world_.act("network withdraw"); }
     Result<void> commit() override { return world_.act("network commit"); }
     Result<void> drain() override { return world_.act("network drain"); }
     Result<void> rollback() override { return world_.act("network rollback"); }
+    Result<bool> moved_by_another() override { return world_.moved_by_another; }
 
   private:
     World& world_;

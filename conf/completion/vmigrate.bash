@@ -21,7 +21,7 @@ _vmigrate_names() {
 
 _vmigrate_keys() {
     printf '%s=\n' bandwidth bandwidth-share downtime-limit downtime-steps blackout-ceiling ceiling-action \
-        switchover-reserve max-iterations early-exit stall timeout timeout-action auto-converge \
+        switchover-reserve switchover-hold max-iterations early-exit stall timeout timeout-action auto-converge \
         throttle-stall throttle-direct-within throttle-hold io-qos io-qos-stall io-qos-start \
         io-qos-step io-qos-floor postcopy postcopy-resume compression lz4-acceleration \
         bypass-compression ram-save-max-wait ram-delay-save-percent mig-block-size verify-ram parallel-connections transport \
@@ -55,6 +55,8 @@ _vmigrate() {
         [recover]="--all --abort --elsewhere"
         [history]="--outcome --limit --accuracy"
         [show]="--samples"
+        [net]="--from --to --migration --all"
+        [hook]=""
         [hosts]="--guests"
         [doctor]=""
         [version]=""

@@ -13,7 +13,7 @@
 namespace vmigrate::cli {
 namespace {
 
-constexpr std::array<Command, 11> kCommands = {{
+constexpr std::array<Command, 13> kCommands = {{
     {"plan", "Say whether and how a guest would move", run_plan},
     {"start", "Move a guest", run_start},
     {"status", "Show or follow migrations that have not ended", run_status},
@@ -22,6 +22,8 @@ constexpr std::array<Command, 11> kCommands = {{
     {"recover", "Bring a migration to its end whose process died", run_recover},
     {"history", "List migrations", run_history},
     {"show", "Tell everything about one migration", run_show},
+    {"net", "Turn the network by hand, or look at what was turned", run_net},
+    {"hook", "Answer libvirt's hook for guests that others move", run_hook},
     {"hosts", "Show the hosts, their health and features", run_hosts},
     {"doctor", "Check configuration and hosts", run_doctor},
     {"version", "Print the version", run_version},

@@ -13,7 +13,9 @@ namespace vmigrate::cli {
 int run_abort(const Words& words);
 int run_doctor(const Words& words);
 int run_history(const Words& words);
+int run_hook(const Words& words);
 int run_hosts(const Words& words);
+int run_net(const Words& words);
 int run_plan(const Words& words);
 int run_recover(const Words& words);
 int run_show(const Words& words);

@@ -50,7 +50,7 @@ std::vector<Check> examine(const Config& config) {
         {"configuration",
          Check::Verdict::passed,
          fmt::format("{}: {} host(s), {} policy(s), network {}", config.path, config.hosts.size(),
-                     config.policies.size(), config.network_backend),
+                     config.policies.size(), config.network.backend),
          {}});
     checks.push_back(check_readable_history(config));
     const libvirt::EventLoop loop;

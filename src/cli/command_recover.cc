@@ -5,12 +5,13 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/network.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "handover/none.h"
 #include "libvirt/migration.h"
+#include "libvirt/survey.h"
 #include "orchestrator/recover.h"
 
 namespace vmigrate::cli {
@@ -78,8 +79,27 @@ struct Connected {
     std::unique_ptr<libvirt::Session> source;
     std::unique_ptr<libvirt::Session> destination;
     std::unique_ptr<Hypervisor> hypervisor;
+    std::unique_ptr<LocationRegistry> locations;
     std::unique_ptr<NetworkHandover> network;
 };
+
+/// As it is on either side; one of them may have lost it.
+Result<GuestFacts> find_guest(const std::vector<libvirt::Session*>& sessions,
+                              const GuestRef& guest) {
+    GuestFacts facts;
+    facts.ref = guest;
+    facts.state = GuestState::shut_off;  // no traffic where it is nowhere
+    for (auto* session : sessions) {
+        auto found = libvirt::find_guest(*session, guest.uuid);
+        if (!found) {
+            return fail(found.error());
+        }
+        if (*found && (*found)->state != GuestState::shut_off) {
+            return std::move(**found);
+        }
+    }
+    return facts;
+}
 
 /// Both daemons have to answer before the dead process's lease is taken over.
 Result<Connected> connect(const Context& context, const history::Entry& entry, EventQueue& events) {
@@ -89,12 +109,22 @@ Result<Connected> connect(const Context& context, const history::Entry& entry, E
         return fail(!source ? source.error() : destination.error());
     }
     auto hypervisor = libvirt::make_hypervisor(**source, **destination, entry.guest, events);
-    auto network = handover::make(context.config.network_backend);
-    if (!hypervisor || !network) {
-        return fail(!hypervisor ? hypervisor.error() : network.error());
+    if (!hypervisor) {
+        return fail(hypervisor.error());
+    }
+    const auto guest = find_guest({source->get(), destination->get()}, entry.guest);
+    if (!guest) {
+        return fail(guest.error());
+    }
+    auto locations = context.store.locations();
+    auto network =
+        make_network(context.config, Options{},
+                     {*guest, entry.source, entry.destination, *locations, destination->get()});
+    if (!network) {
+        return fail(network.error());
     }
     return Connected{std::move(*source), std::move(*destination), std::move(*hypervisor),
-                     std::move(*network)};
+                     std::move(locations), std::move(*network)};
 }
 
 Result<Record> recover_one(Context& context, const history::Entry& entry) {

@@ -6,13 +6,13 @@
 #include "cli/command.h"
 #include "cli/detach.h"
 #include "cli/exit_code.h"
+#include "cli/network.h"
 #include "cli/planning.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/request_options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "handover/none.h"
 #include "libvirt/migration.h"
 #include "orchestrator/observe.h"
 #include "orchestrator/runner.h"
@@ -82,7 +82,10 @@ int migrate(const Config& config, const Request& request, bool json,
 
     auto hypervisor =
         libvirt::make_hypervisor(*planned->source, *planned->destination, plan.guest.ref, events);
-    auto network = handover::make(config.network_backend);
+    const auto locations = (*store)->locations();
+    auto network = make_network(config, plan.request.options,
+                                {plan.guest, plan.source.name, plan.destination.host.name,
+                                 *locations, planned->destination.get()});
     if (!hypervisor || !network) {
         return complain(!hypervisor ? hypervisor.error() : network.error());
     }

@@ -14,6 +14,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "cli/switch_keys.h"
 #include "handover/none.h"
 
 namespace vmigrate::cli {
@@ -38,6 +39,10 @@ class Reader {
                 read_policies(*section);
             } else if (key == "network") {
                 read_network(*section);
+            } else if (key == "peers") {
+                read_peers(*section);
+            } else if (key == "hook") {
+                read_hook(*section);
             } else if (key == "history") {
                 read_history(*section);
             } else if (key == "transport") {
@@ -45,6 +50,13 @@ class Reader {
             }
         }
         config_.policies.try_emplace("default");
+        check_switches();
+        check_hook();
+        if (exec_wanted_ && config_.network.program.path.empty()) {
+            complain(*exec_wanted_,
+                     "the network back end 'exec' needs program = \"/PATH\" in "
+                     "[network]");
+        }
         if (errors_.empty()) {
             config_.exists = true;
             return std::move(config_);
@@ -59,6 +71,14 @@ class Reader {
     }
 
   private:
+    /// What was said of one switch, and where.
+    struct Switch {
+        handover::OvsHost host;
+        toml::source_region name;
+        bool is_peer = false;
+        std::vector<std::pair<toml::source_region, std::string>> endpoints;  ///< by key
+    };
+
     void complain(const toml::source_region& where, std::string text) {
         errors_.emplace_back(where.begin.line, std::move(text));
     }
@@ -74,8 +94,8 @@ class Reader {
     }
 
     const toml::table* table(const toml::key& key, const toml::node& node) {
-        static const std::vector<std::string> kSections = {"hosts", "policy", "network", "history",
-                                                           "transport"};
+        static const std::vector<std::string> kSections = {
+            "hosts", "peers", "policy", "network", "hook", "history", "transport"};
         if (std::find(kSections.begin(), kSections.end(), key.str()) == kSections.end()) {
             const auto near = nearest(key.str(), kSections);
             complain(key.source(),
@@ -149,6 +169,8 @@ class Reader {
     void read_host(const toml::key& name, const toml::table& table) {
         libvirt::HostAccess host;
         host.name = std::string(name.str());
+        Switch network{{}, name.source(), false, {}};
+        network.host.name = host.name;
         for (const auto& [key, node] : table) {
             if (key == "uri") {
                 host.uri = text(key, node);
@@ -166,10 +188,13 @@ class Reader {
                 host.path_map = pairs(key, node, true);
             } else if (key == "labels") {
                 host.labels = pairs(key, node, false);
-            } else {
+            } else if (key == "network-backend") {
+                config_.network.backend_of[host.name] = backend(key, node);
+            } else if (!read_switch_key(network, key, node)) {
                 unknown_key(key, fmt::format("hosts.{}", host.name), config_keys().at("hosts"));
             }
         }
+        switches_.push_back(std::move(network));
         if (!table.contains("uri")) {
             complain(name.source(),
                      fmt::format("[hosts.{}] has no uri; add uri = \"qemu+ssh://root@{}/system\"",
@@ -262,15 +287,183 @@ class Reader {
         }
     }
 
-    void read_network(const toml::table& table) {
-        for (const auto& [key, node] : table) {
-            if (key != "backend") {
-                unknown_key(key, "network", config_keys().at("network"));
+    void read_peers(const toml::table& peers) {
+        for (const auto& [name, node] : peers) {
+            const toml::table* table = node.as_table();
+            if (table == nullptr) {
+                complain(node.source(), fmt::format("{} in [peers] must be a table: write "
+                                                    "[peers.NAME] with openflow = \"...\" below it",
+                                                    quoted(name.str())));
                 continue;
             }
-            config_.network_backend = text(key, node);
-            if (const auto made = handover::make(config_.network_backend); !made) {
-                complain(node.source(), made.error().message);
+            Switch peer{{}, name.source(), true, {}};
+            peer.host.name = std::string(name.str());
+            for (const auto& [key, value] : *table) {
+                if (!read_switch_key(peer, key, value)) {
+                    unknown_key(key, fmt::format("peers.{}", peer.host.name), switch_keys());
+                }
+            }
+            for (const auto& other : switches_) {
+                if (other.host.name == peer.host.name) {
+                    complain(name.source(),
+                             fmt::format("{} is a host already; a peer is a switch that is none",
+                                         quoted(peer.host.name)));
+                }
+            }
+            switches_.push_back(std::move(peer));
+        }
+    }
+
+    /// False: no key of a switch.
+    bool read_switch_key(Switch& network, const toml::key& key, const toml::node& node) {
+        const auto& known = switch_keys();
+        if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+            return false;
+        }
+        const auto number = key.str() == "tunnel-port" ? node.value_exact<std::int64_t>()
+                                                       : std::optional<std::int64_t>();
+        const auto value = number ? fmt::format("{}", *number) : text(key, node);
+        if (value.empty()) {
+            return true;
+        }
+        if (const auto done = set_switch_key(network.host, key.str(), value); !done) {
+            complain(node.source(), done.error().message);
+        } else if (key.str() == "openflow" || key.str() == "ovsdb") {
+            network.endpoints.emplace_back(node.source(), std::string(key.str()));
+        }
+        return true;
+    }
+
+    /// What only shows when the whole file is read.
+    void check_switches() {
+        for (auto& [host, where, is_peer, endpoints] : switches_) {
+            const auto missing = missing_key(host);
+            const bool needed = backend_of(config_.network, host.name) == "ovs";
+            if (!missing.empty() && (needed || is_peer)) {
+                complain(where, fmt::format("[{}.{}] has no {}, which the network back end 'ovs' "
+                                            "needs",
+                                            is_peer ? "peers" : "hosts", host.name, missing));
+            }
+            for (const auto& [at, key] : endpoints) {
+                check_endpoint(at, key, key == "openflow" ? host.openflow : host.ovsdb);
+            }
+            if (missing.empty()) {
+                config_.network.switches.push_back(host);
+            }
+        }
+    }
+
+    void check_endpoint(const toml::source_region& where, const std::string& key,
+                        netflow::Endpoint& endpoint) {
+        const auto& network = config_.network;
+        if (leaves_in_clear_text(endpoint) && network.clear_text != ClearText::allow) {
+            complain(where, fmt::format("{} = {} would be in clear text; use ssl:, or set "
+                                        "clear-text = \"allow\" in [network] where that network "
+                                        "is trusted",
+                                        key, quoted(format(endpoint))));
+        }
+        if (endpoint.kind == netflow::Endpoint::Kind::ssl) {
+            endpoint.tls = network.tls;
+            if (network.tls.private_key.empty() || network.tls.certificate.empty() ||
+                network.tls.authority.empty()) {
+                complain(where, fmt::format("{} = {} needs private-key, certificate and authority "
+                                            "in [network]",
+                                            key, quoted(format(endpoint))));
+            }
+        }
+    }
+
+    void read_network(const toml::table& table) {
+        auto& network = config_.network;
+        for (const auto& [key, node] : table) {
+            if (key == "backend") {
+                network.backend = backend(key, node);
+            } else if (key == "program") {
+                network.program.path = absolute_path(key, node);
+            } else if (key == "program-limit") {
+                network.program.limit = time(key, node, network.program.limit);
+            } else if (key == "redirect-held") {
+                network.program.redirect_held = truth(key, node);
+            } else if (key == "clear-text") {
+                network.clear_text = clear_text(key, node);
+            } else if (key == "private-key") {
+                network.tls.private_key = absolute_path(key, node);
+            } else if (key == "certificate") {
+                network.tls.certificate = absolute_path(key, node);
+            } else if (key == "authority") {
+                network.tls.authority = absolute_path(key, node);
+            } else if (key == "settle") {
+                network.times.settle = time(key, node, network.times.settle);
+            } else if (key == "relay-idle") {
+                network.times.relay_idle = whole_seconds(key, node, network.times.relay_idle);
+            } else if (key == "relay-alarm") {
+                network.times.alarm = whole_seconds(key, node, network.times.alarm);
+            } else {
+                unknown_key(key, "network", config_keys().at("network"));
+            }
+        }
+    }
+
+    std::string backend(const toml::key& key, const toml::node& node) {
+        auto name = text(key, node);
+        if (const auto known = handover::check(name); !known && !name.empty()) {
+            complain(node.source(), known.error().message);
+        }
+        if (name == "exec") {
+            exec_wanted_ = key.source();
+        }
+        return name;
+    }
+
+    bool truth(const toml::key& key, const toml::node& node) {
+        const auto value = node.value_exact<bool>();
+        if (!value) {
+            complain(node.source(), fmt::format("{} must be true or false", key.str()));
+        }
+        return value.value_or(false);
+    }
+
+    milliseconds time(const toml::key& key, const toml::node& node, milliseconds before) {
+        const auto value = text(key, node);
+        if (value.empty()) {
+            return before;
+        }
+        const auto parsed = parse_time(value);
+        if (!parsed) {
+            complain(node.source(), fmt::format("{}: {}", key.str(), parsed.error().message));
+        }
+        return parsed.value_or(before);
+    }
+
+    /// As flows have it: at least one, at most 16 bits of them.
+    seconds whole_seconds(const toml::key& key, const toml::node& node, seconds before) {
+        const auto value = time(key, node, before);
+        const auto rounded = std::chrono::ceil<seconds>(value);
+        if (rounded < seconds(1) || rounded > seconds(65535)) {
+            complain(node.source(), fmt::format("{} must be from 1s to 65535s", key.str()));
+        }
+        return rounded;
+    }
+
+    void read_hook(const toml::table& table) {
+        for (const auto& [key, node] : table) {
+            if (key == "host") {
+                config_.hook.host = text(key, node);
+                hook_host_ = node.source();
+            } else if (key == "strict") {
+                config_.hook.strict = truth(key, node);
+            } else if (key == "log") {
+                config_.hook.log = absolute_path(key, node);
+            } else {
+                unknown_key(key, "hook", config_keys().at("hook"));
+            }
+        }
+    }
+
+    void check_hook() {
+        if (const auto& name = config_.hook.host; hook_host_ && !name.empty()) {
+            if (const auto known = config_.host(name); !known) {
+                complain(*hook_host_, "[hook]: " + known.error().message);
             }
         }
     }
@@ -291,17 +484,24 @@ class Reader {
                 unknown_key(key, "transport", config_keys().at("transport"));
                 continue;
             }
-            const auto word = text(key, node);
-            if (!word.empty() && word != "refuse" && word != "allow") {
-                complain(node.source(),
-                         fmt::format("clear-text = {} is neither \"refuse\" nor \"allow\"",
-                                     quoted(word)));
-            }
-            config_.clear_text = word == "allow" ? ClearText::allow : ClearText::refuse;
+            config_.clear_text = clear_text(key, node);
         }
     }
 
+    ClearText clear_text(const toml::key& key, const toml::node& node) {
+        const auto word = text(key, node);
+        if (!word.empty() && word != "refuse" && word != "allow") {
+            complain(
+                node.source(),
+                fmt::format("clear-text = {} is neither \"refuse\" nor \"allow\"", quoted(word)));
+        }
+        return word == "allow" ? ClearText::allow : ClearText::refuse;
+    }
+
     Config config_;
+    std::vector<Switch> switches_;
+    std::optional<toml::source_region> exec_wanted_;
+    std::optional<toml::source_region> hook_host_;
     std::vector<std::pair<toml::source_index, std::string>> errors_;
 };
 
@@ -327,11 +527,32 @@ const std::map<std::string, std::vector<std::string>>& config_keys() {
     static const std::map<std::string, std::vector<std::string>> keys = {
         {"hosts",
          {"uri", "peer-uri", "migration-host", "graphics-listen", "emulator", "shared-storage",
-          "path-map", "labels"}},
-        {"network", {"backend"}},
+          "path-map", "labels", "network-backend", "openflow", "ovsdb", "bridge", "tunnel-address",
+          "tunnel-port"}},
+        {"peers", switch_keys()},
+        {"network",
+         {"backend", "clear-text", "private-key", "certificate", "authority", "settle",
+          "relay-idle", "relay-alarm", "program", "program-limit", "redirect-held"}},
+        {"hook", {"host", "strict", "log"}},
         {"history", {"path"}},
         {"transport", {"clear-text"}}};
     return keys;
+}
+
+const std::string& backend_of(const NetworkConfig& network, const std::string& host) {
+    const auto own = network.backend_of.find(host);
+    return own != network.backend_of.end() ? own->second : network.backend;
+}
+
+std::set<std::string> held_networks(const Config& config) {
+    std::set<std::string> names;
+    for (const auto& host : config.hosts) {
+        const auto& backend = backend_of(config.network, host.name);
+        if (backend == "ovs" || (backend == "exec" && config.network.program.redirect_held)) {
+            names.insert(host.name);
+        }
+    }
+    return names;
 }
 
 Error no_hosts(const Config& config) {

@@ -231,6 +231,7 @@ Result<Request> RequestOptions::request(const Config& config) const {
     request.guest = guest_;
     request.policy = policy_;
     request.migrate_disks = migrate_disks_;
+    request.held_networks = held_networks(config);
     if (guest_.empty()) {
         return fail(ErrorKind::usage, "the guest's name is empty");
     }

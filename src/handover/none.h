@@ -4,7 +4,6 @@
 // plugged into bridges that learn addresses, QEMU's own announcement moves the traffic.
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string_view>
 
@@ -24,10 +23,10 @@ class None final : public NetworkHandover {
     Result<void> rollback() override { return {}; }
 };
 
-/// Names that `make` knows.
+/// The back ends that there are.
 std::span<const std::string_view> backends();
 
 /// Error (config): unknown name; the message lists the known ones.
-Result<std::unique_ptr<NetworkHandover>> make(std::string_view backend);
+Result<void> check(std::string_view backend);
 
 }  // namespace vmigrate::handover

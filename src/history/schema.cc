@@ -137,7 +137,18 @@ ALTER TABLE samples ADD COLUMN eta_low_ms INTEGER;
 ALTER TABLE samples ADD COLUMN eta_high_ms INTEGER;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits, kForecasts};
+// Where each guest is, as far as the network was told.
+constexpr std::string_view kLocations = R"sql(
+CREATE TABLE locations (
+    guest_uuid TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    version INTEGER NOT NULL,               -- grows with each move
+    mark INTEGER NOT NULL,                  -- in the cookies of the last move's flows
+    locked INTEGER NOT NULL                 -- a move is under way, or broke off
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits, kForecasts, kLocations};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

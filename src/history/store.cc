@@ -5,6 +5,7 @@
 
 #include "history/database.h"
 #include "history/journal.h"
+#include "history/locations.h"
 #include "history/rows.h"
 #include "history/sql.h"
 #include "history/tunes.h"
@@ -133,6 +134,10 @@ Result<std::optional<TuneAnswer>> Store::tune_answer(std::int64_t id, std::int64
     return impl_->database.read<Answer>(Answer{}, [&](SQLite::Database& db) -> Result<Answer> {
         return answer_of_tune(db, id, sequence);
     });
+}
+
+std::unique_ptr<LocationRegistry> Store::locations() {
+    return std::make_unique<SqliteLocations>(impl_->database);
 }
 
 std::unique_ptr<Journal> Store::journal() {

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "orchestrator/journal.h"
+#include "orchestrator/location.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/tune.h"
 #include "orchestrator/types.h"
@@ -130,6 +131,8 @@ class Store {
     /// What became of it; nothing as long as that process has not looked at it.
     Result<std::optional<TuneAnswer>> tune_answer(std::int64_t id, std::int64_t sequence);
 
+    /// Where guests are. Borrows the store.
+    std::unique_ptr<LocationRegistry> locations();
     /// A journal for a new migration. Borrows the store.
     std::unique_ptr<Journal> journal();
     /// Takes over a migration whose process is dead, or that ended with the outcome unknown: it is

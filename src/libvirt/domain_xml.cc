@@ -86,6 +86,8 @@ NicFacts read_nic(pugi::xml_node interface) {
         facts.source = source.attribute("dev").value();
     }
     facts.mac = interface.child("mac").attribute("address").value();
+    facts.interface_id =
+        interface.child("virtualport").child("parameters").attribute("interfaceid").value();
     return facts;
 }
 

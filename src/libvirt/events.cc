@@ -22,6 +22,8 @@ void Translator::qemu_event(Side side, const std::string& name, WallTime stamped
         stopped(stamped);
     } else if (name == "RESUME") {
         resumed(side, stamped);
+    } else if (name == "MIGRATION_SWITCHOVER_HOLD" && side == Side::source) {
+        push(SwitchoverHeld{}, side, stamped);
     } else if (name == "MIGRATION" || name == "MIGRATION_PASS") {
         const auto json = Json::parse(details, nullptr, false);
         if (!json.is_object()) {
@@ -242,8 +244,8 @@ Result<std::unique_ptr<Subscription>> Subscription::make(SharedConnection connec
 
     auto* qemu = opaque();
     self->qemu_ = virConnectDomainQemuMonitorEventRegister(
-        raw, nullptr, "^(STOP|RESUME|MIGRATION|MIGRATION_PASS)$", on_qemu_event, qemu, forget,
-        VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX);
+        raw, nullptr, "^(STOP|RESUME|MIGRATION|MIGRATION_PASS|MIGRATION_SWITCHOVER_HOLD)$",
+        on_qemu_event, qemu, forget, VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX);
     if (self->qemu_ < 0) {
         forget(qemu);  // another driver than QEMU's: libvirt's own events tell what is needed
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 #include "base/text.h"
 #include "libvirt/call.h"
@@ -30,6 +31,10 @@ constexpr milliseconds kCallPatience = seconds(10);
 constexpr milliseconds kVolumePatience = std::chrono::minutes(5);
 constexpr milliseconds kEndPatience = seconds(10);
 constexpr int kUnansweredMax = 3;
+/// QEMU refuses for a moment when it has not looked lately at what remains, or the guest has just
+/// written much.
+constexpr int kReleaseAttempts = 4;
+constexpr milliseconds kBetweenReleases{4};
 
 class Migration final : public Hypervisor {
   public:
@@ -57,6 +62,7 @@ class Migration final : public Hypervisor {
     Result<void> set_memory_turn(milliseconds turn) override;
     Result<void> limit_writes(const std::string& target, BytesPerSecond limit) override;
     Result<void> set_delay(unsigned percent) override;
+    Result<void> release_switchover(Bytes most_remaining) override;
     Result<void> start_postcopy() override;
     Result<void> pause_postcopy() override;
     Result<void> resume_postcopy(const MigrationCall& call) override;
@@ -462,6 +468,29 @@ Result<void> Migration::limit_writes(const std::string& target, BytesPerSecond l
 
 Result<void> Migration::set_delay(unsigned percent) {
     return set_parameters({{"ram-delay-save-percent", percent}});
+}
+
+Result<void> Migration::release_switchover(Bytes most_remaining) {
+    return ask_guest(source_, kCallPatience, [most_remaining](virDomainPtr domain) -> Result<void> {
+        // A command is answered by QEMU's main loop, which also hands over what arrived for the
+        // cards: with the second answer it has done so since the first.
+        for (int round = 0; round < 2; ++round) {
+            if (const auto answer = execute(domain, "query-status"); !answer) {
+                return fail(answer.error());
+            }
+        }
+        for (int attempt = 1;; ++attempt) {
+            const auto released = execute(domain, "migrate-switchover-release",
+                                          {{"max-remaining", most_remaining.count}});
+            if (released) {
+                return {};
+            }
+            if (attempt == kReleaseAttempts) {
+                return fail(released.error());
+            }
+            std::this_thread::sleep_for(kBetweenReleases);
+        }
+    });
 }
 
 Result<void> Migration::start_postcopy() {

@@ -127,10 +127,11 @@ std::optional<bool> has_network(virConnectPtr connection, const std::string& nam
     return last_error_is(VIR_ERR_NO_NETWORK) ? std::optional(false) : std::nullopt;
 }
 
-std::optional<bool> has_interface(virConnectPtr connection, const std::string& name) {
-    const InterfaceHandle interface(virInterfaceLookupByName(connection, name.c_str()));
+// The interface of an Open vSwitch bridge may be down: the bridge does not need it.
+std::optional<bool> has_interface(virConnectPtr connection, const NicFacts& nic) {
+    const InterfaceHandle interface(virInterfaceLookupByName(connection, nic.source.c_str()));
     if (interface) {
-        return virInterfaceIsActive(interface.get()) == 1;
+        return !nic.interface_id.empty() || virInterfaceIsActive(interface.get()) == 1;
     }
     return last_error_is(VIR_ERR_NO_INTERFACE) ? std::optional(false) : std::nullopt;
 }
@@ -142,7 +143,7 @@ void look_for_networks(virConnectPtr connection, const GuestFacts& guest, Destin
             continue;
         }
         facts.nic_sources[key] = nic.type == "network" ? has_network(connection, nic.source)
-                                                       : has_interface(connection, nic.source);
+                                                       : has_interface(connection, nic);
     }
 }
 

@@ -28,6 +28,8 @@ struct MigrationActive {};     ///< setup is over, memory flows
 struct IterationStarted {
     std::uint32_t iteration = 0;  ///< 0 = full copy
 };
+/// QEMU is ready to switch over, and goes on running the guest until it is released.
+struct SwitchoverHeld {};
 struct GuestStopped {};  ///< on the source
 struct GuestResumed {};  ///< see Event::side: destination = it moved; source = it failed after STOP
 struct StreamCompleted {};
@@ -47,9 +49,9 @@ struct Answered {
 };
 
 struct Event {
-    std::variant<DestinationCreated, MigrationActive, IterationStarted, GuestStopped, GuestResumed,
-                 StreamCompleted, PostcopyPaused, CallReturned, ConnectionLost, AbortRequested,
-                 Answered>
+    std::variant<DestinationCreated, MigrationActive, IterationStarted, SwitchoverHeld,
+                 GuestStopped, GuestResumed, StreamCompleted, PostcopyPaused, CallReturned,
+                 ConnectionLost, AbortRequested, Answered>
         what;
     Side side = Side::source;
     EventTime time;

@@ -72,6 +72,7 @@ struct NicFacts {
     std::string type;    ///< "bridge", "network", "direct", ...
     std::string source;  ///< bridge, network or device name
     std::string mac;
+    std::string interface_id;  ///< of its port on an Open vSwitch; empty where it has none
 };
 
 struct GuestFacts {

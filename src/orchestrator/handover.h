@@ -2,9 +2,10 @@
 //
 // The edge to the network: makes it follow the guest. Back ends live in handover/.
 //
-// Order of calls: lock begin? redirect? (commit drain? | rollback). Every call is idempotent.
-// Thread rule: one thread, that of the runner. Errors pass through verbatim; a failed lock, begin
-// or redirect ends in rollback, a failed commit or drain is a named problem of a moved guest.
+// Order of calls: lock begin? (redirect withdraw)* redirect? (commit drain? | rollback). Every call
+// is idempotent. Thread rule: one thread, that of the runner. Errors pass through verbatim; a
+// failed lock or begin ends in rollback, a failed redirect, commit or drain is a named problem of a
+// moved guest.
 #pragma once
 
 #include <string_view>
@@ -18,12 +19,19 @@ class NetworkHandover {
   public:
     virtual ~NetworkHandover() = default;
     virtual std::string_view backend() const = 0;
+    /// redirect() had better come before the guest stops: when it returns, what arrives for the
+    /// guest goes to the destination, and the guest has taken what came before.
+    virtual bool wants_hold() const { return false; }
     virtual Result<void> lock() = 0;      ///< the guest's location may not change by others
     virtual Result<void> begin() = 0;     ///< the destination's port is known: flow sync starts
-    virtual Result<void> redirect() = 0;  ///< no vCPU will run on the source any more
+    virtual Result<void> redirect() = 0;  ///< no vCPU will run on the source in a moment
+    /// The source runs the guest for a while longer: its traffic comes back to it.
+    virtual Result<void> withdraw() { return {}; }
     virtual Result<void> commit() = 0;    ///< the destination runs
     virtual Result<void> drain() = 0;     ///< until no traffic comes by the source
     virtual Result<void> rollback() = 0;  ///< the source runs: as if nothing had been
+    /// Before lock(): somebody else sees to the network of a move of the guest just now.
+    virtual Result<bool> moved_by_another() { return false; }
 };
 
 }  // namespace vmigrate

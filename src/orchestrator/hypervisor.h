@@ -61,6 +61,10 @@ class Hypervisor {
     virtual Result<void> limit_writes(const std::string& target, BytesPerSecond limit) = 0;
     /// Of the memory, what is written most, up to this share, is sent late. 0 is for good.
     virtual Result<void> set_delay(unsigned percent) = 0;
+    /// After SwitchoverHeld: when the guest's cards have what had arrived for them, stops the guest
+    /// and switches over, if no more than `most_remaining` of its memory remains. Error: QEMU
+    /// refuses, and goes on holding; or it does not hold any more.
+    virtual Result<void> release_switchover(Bytes most_remaining) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once
     /// the destination has noticed, too. Idempotent.

@@ -41,6 +41,9 @@ class ObservedHypervisor final : public Hypervisor {
     Result<Sample> completed() override { return real_.completed(); }
     std::optional<CpuUse> cpu_use(Side side) override { return real_.cpu_use(side); }
     Result<void> set_bandwidth(BytesPerSecond limit) override { return real_.set_bandwidth(limit); }
+    Result<void> release_switchover(Bytes most_remaining) override {
+        return real_.release_switchover(most_remaining);
+    }
     Result<void> abort() override { return real_.abort(); }
     Result<void> pause_postcopy() override { return real_.pause_postcopy(); }
     Result<void> resume_postcopy(const MigrationCall& call) override {

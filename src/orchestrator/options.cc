@@ -196,6 +196,13 @@ std::vector<OptionKey> make_keys() {
                   "Raise it when measured blackouts exceed the ceiling.",
                   "It is taken off the ceiling."},
                  &Options::switchover_reserve),
+        time_key({"switchover-hold",
+                  "Longest time that QEMU holds the switchover, with the guest running, while the "
+                  "network is turned to the destination; 0 = the network is turned when the guest "
+                  "has stopped. Only where the network's back end turns it.",
+                  "Raise it where switches are slow to answer.",
+                  "The switchover comes up to this much later."},
+                 &Options::switchover_hold),
         count_key({"max-iterations",
                    "After this many iterations the guest is switched over if that fits under the "
                    "ceiling, else timeout-action is taken.",

@@ -35,6 +35,7 @@ struct Options {
     milliseconds blackout_ceiling{1000};
     CeilingAction ceiling_action = CeilingAction::keep;
     milliseconds switchover_reserve{50};
+    milliseconds switchover_hold{500};
     unsigned max_iterations = 30;
     unsigned early_exit_percent = 50;
     unsigned stall_percent = 10;

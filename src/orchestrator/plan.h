@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct Request {
     bool suspend = false;  ///< leave the guest paused on the destination
     bool offline = false;  ///< move the definition of a guest that is shut off
     bool abort_on_error = false;
+    /// Hosts whose network had better be turned before the guest stops; it takes both ends of a
+    /// move.
+    std::set<std::string> held_networks;
     bool observe_only = false;  ///< the live policies decide but set nothing
 };
 

@@ -36,6 +36,15 @@ milliseconds LivePolicy::predicted_pause(Bytes remaining) const {
     return time_to_send(remaining, bandwidth_);
 }
 
+Bytes LivePolicy::most_remaining(Bytes all) const {
+    if (bandwidth_.count == 0) {
+        return all;
+    }
+    const auto pause = std::chrono::duration<double>(std::max(limit_, most_));
+    const double fits = static_cast<double>(bandwidth_.count) * pause.count();
+    return fits < static_cast<double>(all.count) ? Bytes{static_cast<std::uint64_t>(fits)} : all;
+}
+
 milliseconds LivePolicy::blackout_of(milliseconds pause) const {
     const auto reserve = options_.switchover_reserve;
     // For ever, where nothing gets through, cannot be longer.

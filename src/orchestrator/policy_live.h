@@ -74,6 +74,10 @@ class LivePolicy {
         return blackout_of(predicted_pause(sample.memory_remaining));
     }
 
+    /// So much of the memory may remain when the guest stops; all of it while the bandwidth is not
+    /// known.
+    Bytes most_remaining(Bytes all) const;
+
     milliseconds limit() const { return limit_; }
     /// What the ceiling leaves for sending. `limit` is above it only when the ceiling is exceeded.
     milliseconds longest_pause() const { return most_; }

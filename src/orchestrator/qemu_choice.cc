@@ -48,6 +48,8 @@ class Chooser {
   public:
     Chooser(const Request& request, const GuestFacts& guest, const DestinationFacts& destination)
         : options_(request.options),
+          network_wants_hold_(request.held_networks.contains(guest.host) &&
+                              request.held_networks.contains(destination.host.name)),
           guest_(guest),
           destination_(destination),
           storage_mode_(plan_storage(request, guest, destination).mode) {}
@@ -71,6 +73,13 @@ class Chooser {
         if (options_.mig_block_size != kAutomaticBlockSize &&
             applies(in_stream, "mig-block-size", kNoDisk)) {
             parameter("mig-block-size", options_.mig_block_size.count, "");
+        }
+        if (options_.switchover_hold.count() > 0 && guest_.state == GuestState::running &&
+            applies(network_wants_hold_, "switchover-hold",
+                    "the network is not turned before the guest stops")) {
+            parameter("switchover-hold", options_.switchover_hold.count(),
+                      "the network is turned when the guest has stopped, and what arrives in "
+                      "between is lost");
         }
         if (options_.verify_ram && !missing("verify-ram", "verify-ram", true, kNotCompared)) {
             choice_.settings.capabilities["verify-ram"] = true;
@@ -178,6 +187,7 @@ class Chooser {
     }
 
     const Options& options_;
+    const bool network_wants_hold_;
     const GuestFacts& guest_;
     const DestinationFacts& destination_;
     const StorageMode storage_mode_;

@@ -13,6 +13,8 @@
 namespace vmigrate {
 namespace {
 
+/// What the guest writes while the network is turned may be too much once, not always.
+constexpr unsigned kReleases = 3;
 /// QEMU is asked three times for a reading of processor time: often enough for an average, and
 /// seldom just when it switches over.
 constexpr milliseconds kCpuInterval{500};
@@ -168,6 +170,7 @@ class Run {
                 [&](const DestinationCreated&) { destination_created(); },
                 [&](const MigrationActive&) { memory_flows(event.time.arrived); },
                 [&](const IterationStarted& it) { iteration(it.iteration, event.time.arrived); },
+                [&](const SwitchoverHeld&) { held(); },
                 [&](const GuestStopped&) { stopped(event); },
                 [&](const GuestResumed&) { resumed(event); },
                 [&](const StreamCompleted&) {},
@@ -231,6 +234,25 @@ class Run {
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
             steering_.at_iteration(*sample);
+        }
+    }
+
+    /// The network first, then the guest. What cannot be turned in time is turned when the guest
+    /// stops: QEMU does not hold for ever.
+    void held() {
+        if (phase_ != Phase::precopy || !edges_.network.wants_hold() || !abort_reason_.empty()) {
+            return;
+        }
+        for (unsigned attempt = 0; attempt < kReleases; ++attempt) {
+            const auto turned = edges_.network.redirect();
+            const auto released =
+                turned ? edges_.hypervisor.release_switchover(steering_.most_remaining()) : turned;
+            if (released) {
+                return;
+            }
+            log_.notice((turned ? "the guest was not let go: " : "network not redirected: ") +
+                        released.error().message);
+            log_.problem_if(edges_.network.withdraw(), "redirect of the network not withdrawn");
         }
     }
 

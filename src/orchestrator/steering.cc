@@ -24,6 +24,7 @@ Steering::Steering(const Plan& plan, const Edges& edges, RunLog& log, MeasureBoo
       book_(book),
       give_up_(std::move(give_up)),
       options_(plan.request.options),
+      memory_(plan.guest.memory),
       bandwidth_called_(plan.request.options.bandwidth),
       throttle_means_(plan.call.throttle),
       live_(options_, plan.prediction.bandwidth, throttle_means_),

@@ -33,6 +33,8 @@ class Steering {
     /// What QEMU is told, and what the ceiling leaves for it.
     milliseconds limit() const { return live_.limit(); }
     milliseconds longest_pause() const { return live_.longest_pause(); }
+    /// So much of the memory may remain when the guest stops.
+    Bytes most_remaining() const { return live_.most_remaining(memory_); }
     /// How long until the next look.
     milliseconds interval() const;
     /// The destination was told to run the guest with what it has.
@@ -75,6 +77,7 @@ class Steering {
     MeasureBook& book_;
     std::function<void(const std::string&)> give_up_;
     Options options_;
+    Bytes memory_;
     BytesPerSecond bandwidth_called_;  ///< the limit that libvirt's call sets
     ThrottleMeans throttle_means_;
     LivePolicy live_;

@@ -15,7 +15,7 @@ mistake 1 "has no uri" '[hosts.a]'
 mistake 2 "downtime-limit" $'[policy.default]\ndowntime-limit = "300"'
 mistake 2 "did you mean 'max-iterations'?" $'[policy.night]\nmax-iteration = 3'
 mistake 2 "max-iterations" $'[policy.night]\nmax-iterations = -3'
-mistake 2 "known: none" $'[network]\nbackend = "carrier-pigeon"'
+mistake 2 "known: none, bridge, exec, ovs" $'[network]\nbackend = "carrier-pigeon"'
 mistake 2 "neither" $'[transport]\nclear-text = "sometimes"'
 mistake 3 "the same uri" $'[hosts.a]\nuri = "test:///default"\n[hosts.b]\nuri = "test:///default"'
 

@@ -36,7 +36,7 @@ same() {
 
 run 0 --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$work/out")
-[[ $(wc -w <<<"$commands") == 11 ]] || fail "expected eleven commands"
+[[ $(wc -w <<<"$commands") == 13 ]] || fail "expected thirteen commands"
 same "completion of commands" "$(sort <<<"$commands"$'\n--config\n--help\n--json\n--version')" \
     "$(completed vmigrate '')"
 same "commands in vmigrate(1)" "$(sort <<<"$commands")" \

@@ -74,6 +74,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                                  : value == "broken" ? PostcopyState::broken
                                                      : PostcopyState::none;
                 world.sample.job = JobState::postcopy;
+            } else if (key == "refused-releases") {
+                world.refused_releases = static_cast<unsigned>(std::stoul(value));
             } else if (key == "tune") {
                 world.tunes.push_back(parse_setting(value).value());
             } else if (key == "total") {
@@ -136,6 +138,9 @@ Event event_from(const std::vector<std::string>& words, std::size_t& used) {
         return {
             IterationStarted{static_cast<std::uint32_t>(std::stoul(words[2]))}, Side::source, {}};
     }
+    if (name == "held") {
+        return {SwitchoverHeld{}, Side::source, {}};
+    }
     if (name == "stop") {
         return {GuestStopped{}, Side::source, {}};
     }
@@ -177,8 +182,8 @@ struct Script {
 /// Lines: "# comment", "option KEY=VALUE", "volume PATH", "at MS EVENT|set KEY=VALUE...",
 /// "written-DISK=BYTES", "mirror-DISK=COPIED/REMAINING" and "disk-iterations=N" among the latter,
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
-/// value" or "throttle auto-converge", "observe-only", "interactive", "show MS" (the progress, that
-/// often), "expect-dirty RATE" (what was measured before the start).
+/// value" or "throttle auto-converge", "observe-only", "network-wants-hold", "interactive", "show
+/// MS" (the progress, that often), "expect-dirty RATE" (what was measured before the start).
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -215,6 +220,10 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             }
         } else if (words[0] == "interactive") {
             stage.world.interactive = true;
+        } else if (words[0] == "network-wants-hold") {
+            stage.world.network_wants_hold = true;
+            script.plan.request.held_networks = {script.plan.guest.host,
+                                                 script.plan.destination.host.name};
         } else if (words[0] == "observe-only") {
             script.plan.request.observe_only = true;
         } else if (words[0] == "show") {

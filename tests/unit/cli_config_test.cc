@@ -95,11 +95,59 @@ clear-text = "allow"
     }
 }
 
+TEST_CASE("switches of hosts and peers are read") {
+    const auto config = parse_config(R"(
+[hosts.a]
+uri = "qemu+ssh://root@a/system"
+openflow = "ssl:a:6653"
+ovsdb = "tcp:127.0.0.1"
+tunnel-address = "10.78.0.11"
+
+[hosts.b]
+uri = "qemu+ssh://root@b/system"
+openflow = "unix:/run/openvswitch/br-x.mgmt"
+ovsdb = "unix:/run/openvswitch/db.sock"
+bridge = "br-x"
+tunnel-address = "10.78.0.12"
+tunnel-port = 7
+
+[peers.gateway]
+openflow = "tcp:gateway:6653"
+ovsdb = "tcp:gateway:6640"
+tunnel-address = "10.78.0.2"
+
+[network]
+backend = "ovs"
+clear-text = "allow"
+private-key = "/etc/k.pem"
+certificate = "/etc/c.pem"
+authority = "/etc/a.pem"
+settle = "7ms"
+relay-idle = "3s"
+)",
+                                     "x.toml");
+    REQUIRE(config);
+    const auto& network = config->network;
+    REQUIRE(network.switches.size() == 3);
+    CHECK(network.switches[0].name == "a");
+    CHECK(network.switches[0].openflow.tls.certificate == "/etc/c.pem");
+    CHECK(network.switches[0].ovsdb.port == 6640);
+    CHECK(network.switches[0].bridge == "br-int");
+    CHECK(network.switches[0].tunnel_port == netflow::Port{64200});
+    CHECK(network.switches[1].bridge == "br-x");
+    CHECK(network.switches[1].tunnel_port == netflow::Port{7});
+    CHECK(network.switches[2].name == "gateway");
+    CHECK(format(network.switches[2].tunnel_address) == "10.78.0.2");
+    CHECK(network.times.settle == milliseconds(7));
+    CHECK(network.times.relay_idle == seconds(3));
+    CHECK(config->hosts.size() == 2);
+}
+
 TEST_CASE("an empty configuration has the defaults") {
     const auto config = parse_config("", "x.toml");
     REQUIRE(config);
     CHECK(config->hosts.empty());
-    CHECK(config->network_backend == "none");
+    CHECK(config->network.backend == "none");
     CHECK(config->history_path == "/var/lib/vmigrate/history.db");
     CHECK(config->clear_text == ClearText::refuse);
     CHECK(config->policies.count("default") == 1);
@@ -132,7 +180,29 @@ TEST_CASE("each mistake is one line with file, line and what was meant") {
         {"[policy.default]\nmax-iterations = -1\n", "x.toml:2: ", "max-iterations"},
         {"[policy.default]\npostcopy = 'perhaps'\n", "x.toml:2: ", "postcopy"},
         {"[policy.default]\ntimeout-action = 'postcopy'\n", "x.toml:1: ", "set postcopy to yes"},
-        {"[network]\nbackend = 'ovs'\n", "x.toml:2: ", "known: none"},
+        {"[network]\nbackend = 'pigeon'\n", "x.toml:2: ", "known: none, bridge, exec, ovs"},
+        {"[network]\nsettle = 5\n", "x.toml:2: ", "settle must be text"},
+        {"[network]\nrelay-idle = '0'\n", "x.toml:2: ", "from 1s to 65535s"},
+        {"[network]\nclear-text = 'maybe'\n", "x.toml:2: ", "neither"},
+        {"[hosts.a]\nuri = 'x:///y'\nopenflow = 'udp:h:1'\n", "x.toml:3: ", "ssl:HOST:PORT"},
+        {"[hosts.a]\nuri = 'x:///y'\nopenflow = 'tcp:h:1'\n", "x.toml:3: ", "clear text"},
+        {"[hosts.a]\nuri = 'x:///y'\novsdb = 'ssl:h:1'\n", "x.toml:3: ", "needs private-key"},
+        {"[hosts.a]\nuri = 'x:///y'\ntunnel-address = '::1'\n", "x.toml:3: ", "IPv4"},
+        {"[hosts.a]\nuri = 'x:///y'\ntunnel-port = 0\n", "x.toml:3: ", "number of a port"},
+        {"[hosts.a]\nuri = 'x:///y'\ntunnel-port = -1\n", "x.toml:3: ", "number of a port"},
+        {"[hosts.a]\nuri = 'x:///y'\n[network]\nbackend = 'ovs'\n",
+         "x.toml:1: ", "has no openflow"},
+        {"[peers.g]\nbridge = 'br0'\n", "x.toml:1: ", "has no openflow"},
+        {"[peers.g]\nopenflaw = 'x'\nopenflow='unix:/x'\novsdb='unix:/y'\n"
+         "tunnel-address='10.0.0.1'\n",
+         "x.toml:2: ", "did you mean 'openflow'?"},
+        {"[peers]\ng = 5\n", "x.toml:2: ", "[peers.NAME]"},
+        {"[network]\nbackend = 'exec'\n", "x.toml:2: ", "needs program = "},
+        {"[network]\nprogram = 'adapter'\n", "x.toml:2: ", "must be a path from the root"},
+        {"[network]\nredirect-held = 'yes'\n", "x.toml:2: ", "must be true or false"},
+        {"[hosts.a]\nuri = 'x:///y'\nnetwork-backend = 'pigeon'\n",
+         "x.toml:3: ", "unknown network back end 'pigeon'"},
+        {"[hosts.a]\nuri = 'x:///y'\nnetwork-backend = 'ovs'\n", "x.toml:1: ", "has no openflow"},
         {"[network]\nbackand = 'none'\n", "x.toml:2: ", "did you mean 'backend'?"},
         {"[history]\npath = 'h.db'\n", "x.toml:2: ", "from the root"},
         {"[transport]\nclear-text = true\n", "x.toml:2: ", "clear-text must be text"},
@@ -165,4 +235,28 @@ TEST_CASE("a named file must be there, a folder is no file") {
     const auto folder = load_config("/tmp");
     REQUIRE(!folder);
     CHECK(contains(folder.error()[0], "Is a directory"));
+}
+
+TEST_CASE("a host may have a network back end of its own") {
+    const auto config = parse_config(R"(
+[hosts.a]
+uri = "qemu:///a"
+network-backend = "exec"
+
+[hosts.b]
+uri = "qemu:///b"
+
+[network]
+backend = "bridge"
+program = "/usr/bin/adapter"
+program-limit = "300ms"
+redirect-held = true
+)",
+                                     "x.toml");
+    REQUIRE(config);
+    CHECK(backend_of(config->network, "a") == "exec");
+    CHECK(backend_of(config->network, "b") == "bridge");
+    CHECK(config->network.program.path == "/usr/bin/adapter");
+    CHECK(config->network.program.limit == milliseconds(300));
+    CHECK(held_networks(*config) == std::set<std::string>{"a"});
 }

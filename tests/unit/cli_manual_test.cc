@@ -69,7 +69,7 @@ TEST_CASE("the example configuration has every key, with its default") {
 
     // Each "# key = value" and "# [table]" as if it were set.
     const auto set = std::regex_replace(
-        text, std::regex("(^|\n)# (?=([a-z0-9-]+ = |\\[(hosts|policy)\\.))"), "$1");
+        text, std::regex("(^|\n)# (?=([a-z0-9-]+ = |\\[(hosts|peers|policy)\\.))"), "$1");
     const auto config = parse_config(set, "vmigrate.toml");
     if (!config) {
         for (const auto& error : config.error()) {
@@ -81,7 +81,7 @@ TEST_CASE("the example configuration has every key, with its default") {
     CHECK(config->hosts[0].name == "host1");
     const Config defaults;
     CHECK(config->history_path == defaults.history_path);
-    CHECK(config->network_backend == defaults.network_backend);
+    CHECK(config->network.backend == defaults.network.backend);
     CHECK(config->clear_text == defaults.clear_text);
     REQUIRE(config->policies.count("evening") == 1);
     for (const auto& key : option_keys()) {

@@ -38,6 +38,7 @@ const std::string kGuest =
     <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
     <interface type='bridge'>
       <mac address='52:54:00:00:00:01'/><source bridge='br0'/>
+      <virtualport type='openvswitch'><parameters interfaceid='an-id'/></virtualport>
     </interface>
     <interface type='network'>
       <mac address='52:54:00:00:00:02'/><source network='default'/>
@@ -91,6 +92,8 @@ TEST_CASE("disks and network cards are listed in order") {
     REQUIRE(guest->nics.size() == 2);
     CHECK(guest->nics[0].type == "bridge");
     CHECK(guest->nics[0].source == "br0");
+    CHECK(guest->nics[0].interface_id == "an-id");
+    CHECK(guest->nics[1].interface_id.empty());
     CHECK(guest->nics[1].source == "default");
     CHECK(guest->nics[1].mac == "52:54:00:00:00:02");
 }

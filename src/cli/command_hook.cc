@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `vmigrate hook`: what libvirt runs for each step of a guest's life (hooks/qemu.d). It waits for
+// the answer with the guest locked, so the answer comes at once, and never depends on libvirt.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "handover/program.h"
+#include "libvirt/hook_xml.h"
+
+namespace vmigrate::cli {
+namespace {
+
+/// Of the whole command: then libvirt goes on with what it has.
+constexpr unsigned kSeconds = 3;
+constexpr milliseconds kToStart{1000};
+constexpr std::size_t kLargestXml = 16UL << 20;
+constexpr auto kSystemd = "/run/systemd/system";
+constexpr auto kSystemdRun = "/usr/bin/systemd-run";
+
+void give_up(int) {
+    constexpr std::string_view text = "vmigrate: hook: out of time, left everything as it is\n";
+    static_cast<void>(write(STDERR_FILENO, text.data(), text.size()) + 0);
+    _exit(kExitDone);
+}
+
+Result<std::string> read_input() {
+    std::string text;
+    std::array<char, 65536> buffer{};
+    for (;;) {
+        const auto got = read(STDIN_FILENO, buffer.data(), buffer.size());
+        if (got == 0) {
+            return text;
+        }
+        if (got < 0) {
+            return fail(ErrorKind::usage,
+                        fmt::format("cannot read the guest's XML: {}", std::strerror(errno)));
+        }
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+        if (text.size() > kLargestXml) {
+            return fail(ErrorKind::usage, "the guest's XML is larger than 16 MiB");
+        }
+    }
+}
+
+/// Without systemd it belongs to nobody, and writes what it has to say into the log.
+Result<void> start_alone(std::vector<std::string> words, const std::string& log) {
+    const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (file < 0) {
+        return fail(ErrorKind::config,
+                    fmt::format("cannot write {}: {}", quoted(log), std::strerror(errno)));
+    }
+    std::fflush(nullptr);
+    const pid_t child = fork();
+    if (child < 0) {
+        return fail(ErrorKind::internal, fmt::format("cannot fork: {}", std::strerror(errno)));
+    }
+    if (child > 0) {
+        return {};
+    }
+    setsid();
+    alarm(0);
+    const int nowhere = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    dup2(nowhere, STDIN_FILENO);
+    dup2(file, STDOUT_FILENO);
+    dup2(file, STDERR_FILENO);
+    close_range(STDERR_FILENO + 1, ~0U, 0);  // whatever libvirt left open
+    static_cast<void>(chdir("/") + 0);
+    std::vector<char*> argv;
+    for (auto& word : words) {
+        argv.push_back(word.data());
+    }
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(kExitBlocked);
+}
+
+Result<void> start_following(const Config& config, const std::string& uuid) {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (error) {
+        return fail(ErrorKind::internal, "cannot find the program itself: " + error.message());
+    }
+    std::vector<std::string> words = {self.string(),    "net",       "follow",
+                                      "--config",       config.path, "--to",
+                                      config.hook.host, "--",        uuid};
+    if (!std::filesystem::is_directory(kSystemd, error)) {
+        return start_alone(std::move(words), config.hook.log);
+    }
+    words.insert(words.begin(), {kSystemdRun, "--quiet", "--collect", "--no-block",
+                                 "--unit=vmigrate-follow-" + uuid,
+                                 "--description=Network of a guest that moves", "--"});
+    const auto started = handover::run_program(words, "", kToStart);
+    if (!started) {
+        return fail(started.error());
+    }
+    if (started->code != 0) {
+        return fail(ErrorKind::internal,
+                    fmt::format("systemd-run ended with {}: {}", started->code, started->said));
+    }
+    return {};
+}
+
+/// A guest is about to arrive: its QEMU settings of this host, and its network.
+Result<void> prepare_arrival(const Config& config) {
+    if (config.hook.host.empty()) {
+        return fail(ErrorKind::config,
+                    fmt::format("{}: [hook] does not say which host this is; add host = \"NAME\"",
+                                config.path));
+    }
+    const auto access = config.host(config.hook.host);
+    if (!access) {
+        return fail(access.error());
+    }
+    const auto xml = read_input();
+    if (!xml) {
+        return fail(xml.error());
+    }
+    const auto arrival = libvirt::arrival_at(*access, *xml);
+    if (!arrival) {
+        return fail(arrival.error());
+    }
+    if (backend_of(config.network, access->name) != "none") {
+        if (auto started = start_following(config, arrival->uuid); !started) {
+            return started;
+        }
+    }
+    // last: what libvirt has read it goes by
+    if (arrival->xml) {
+        fmt::print("{}", *arrival->xml);
+        std::fflush(stdout);
+    }
+    return {};
+}
+
+}  // namespace
+
+int run_hook(const Words& words) {
+    std::signal(SIGALRM, give_up);
+    alarm(kSeconds);
+    Arguments arguments("hook", "Answer libvirt's hook for QEMU guests.",
+                        "vmigrate hook web1 migrate begin - <web1.xml");
+    Words rest;
+    arguments.app()
+        .add_option("WORD", rest, "As libvirt gives them: the guest, the operation, its part, -")
+        ->type_name("");
+    if (const auto code = arguments.parse(words)) {
+        return *code;
+    }
+    if (rest.size() < 3 || rest[1] != "migrate" || rest[2] != "begin") {
+        return kExitDone;  // of no interest; libvirt may come to know more
+    }
+    const auto config = load_or_complain(arguments.config_path());
+    const bool strict = config && config->hook.strict;
+    const auto done = config ? prepare_arrival(*config) : Result<void>();
+    if (!done) {
+        print_error("hook: " + done.error().message);
+    }
+    return done || !strict ? kExitDone : kExitStays;
+}
+
+}  // namespace vmigrate::cli

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "handover/exec.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "handover/program.h"
+#include "orchestrator/json.h"
+
+namespace vmigrate::handover {
+namespace {
+
+Json text_or_null(const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+}
+
+Json describe(const ExecTask& task, const std::string& step) {
+    auto cards = Json::array();
+    for (const auto& card : task.cards) {
+        cards.push_back({{"mac", card.mac},
+                         {"bridge", text_or_null(card.bridge)},
+                         {"interface_id", text_or_null(card.interface_id)}});
+    }
+    return {
+        {"step", step},          {"guest", task.guest_name},        {"uuid", task.guest_uuid},
+        {"source", task.source}, {"destination", task.destination}, {"cards", std::move(cards)}};
+}
+
+/// The last line that says something.
+std::string last_line(std::string_view said) {
+    const auto end = said.find_last_not_of(" \t\r\n");
+    if (end == std::string_view::npos) {
+        return "it said nothing";
+    }
+    said = said.substr(0, end + 1);
+    const auto line = said.find_last_of('\n');
+    return std::string(line == std::string_view::npos ? said : said.substr(line + 1));
+}
+
+}  // namespace
+
+Result<void> Exec::run(const std::string& step) const {
+    const auto ended =
+        run_program({task_.program, step}, describe(task_, step).dump() + "\n", task_.limit);
+    if (!ended) {
+        return fail(ended.error());
+    }
+    if (ended->code != 0) {
+        return fail(ErrorKind::network,
+                    fmt::format("{} {} ended with {}: {}", quoted(task_.program), step, ended->code,
+                                last_line(ended->said)));
+    }
+    return {};
+}
+
+Result<void> Exec::once(const std::string& step, bool& done) const {
+    if (done) {
+        return {};
+    }
+    auto result = run(step);
+    done = result.has_value();
+    return result;
+}
+
+Result<void> Exec::withdraw() {
+    if (!redirected_) {
+        return {};
+    }
+    auto result = run("withdraw");
+    redirected_ = !result.has_value();
+    return result;
+}
+
+}  // namespace vmigrate::handover

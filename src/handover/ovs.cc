@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "handover/ovs.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+namespace vmigrate::handover {
+namespace {
+
+using namespace netflow;
+
+TimePoint now() {
+    return std::chrono::steady_clock::now();
+}
+
+void append(FlowList& to, Result<FlowList> flows) {
+    if (flows) {
+        std::ranges::move(*flows, std::back_inserter(to));
+    }
+}
+
+/// All that may be the guest's on a bridge where its ports are these, and all that is ours.
+FlowList guest_flows(OvsBridge& bridge, const Move& move, Port GuestNic::*port) {
+    FlowList flows;
+    for (const auto& nic : move.nics) {
+        append(flows, bridge.flows(sent_to(nic.mac)));
+        if (nic.*port != Port::any) {
+            append(flows, bridge.flows(sent_from(nic.*port)));
+        }
+    }
+    FlowFilter ours;
+    ours.cookies = own_flows();
+    append(flows, bridge.flows(ours));
+    return flows;
+}
+
+}  // namespace
+
+Ovs::Ovs(OvsTask task, LocationRegistry& registry)
+    : task_(std::move(task)),
+      registry_(registry),
+      source_(task_.source, task_.times.request),
+      destination_(task_.destination, task_.times.request) {
+    for (const auto& peer : task_.peers) {
+        peers_.emplace_back(peer, task_.times.request);
+    }
+    move_.source = task_.source.end();
+    move_.destination = task_.destination.end();
+    for (const auto& nic : task_.nics) {
+        move_.nics.push_back({nic.mac, nic.vni, Port::any, Port::any});
+    }
+}
+
+Ovs::~Ovs() = default;
+
+OvsBridge& Ovs::at(const std::string& name) {
+    return name == source_.host().name ? source_ : destination_;
+}
+
+Result<void> Ovs::apply(const Step& step) {
+    auto done = at(step.at).apply(step);
+    if (!done && step.duty == Step::Duty::report) {
+        problems_.push_back(fmt::format("{}: {}", step.name, done.error().message));
+    }
+    return done;
+}
+
+Result<void> Ovs::outcome() {
+    if (problems_.empty()) {
+        return {};
+    }
+    std::ranges::sort(problems_);
+    problems_.erase(std::unique(problems_.begin(), problems_.end()), problems_.end());
+    const auto text = fmt::format("{}", fmt::join(problems_, "; "));
+    problems_.clear();
+    return fail(ErrorKind::network, text);
+}
+
+Result<void> Ovs::remember(const std::string& host, bool locked) {
+    return registry_.remember(task_.guest_uuid, {host, version_, move_.migration, locked});
+}
+
+Result<void> Ovs::begin() {
+    if (follower_) {
+        return {};
+    }
+    if (!locked_) {
+        auto known = pick_up();
+        if (known && !locked_) {
+            known = fail(ErrorKind::usage, "the guest's location is not locked");
+        }
+        known = known ? find_cards() : known;
+        if (!known) {
+            return known;
+        }
+    }
+    auto ready = await_ports(destination_, &GuestNic::at_destination, task_.times.port);
+    // A QEMU that waits for a guest reads the first packet of each card before it knows the guest's
+    // layout of packets, and spoils it. Better one that nobody misses.
+    for (const auto& nic : move_.nics) {
+        if (ready) {
+            ready = destination_.send_blank(nic.at_destination, nic.mac);
+        }
+    }
+    if (ready) {
+        follower_ = std::make_unique<OvsFollower>(move_, task_.source, task_.destination,
+                                                  task_.times.request);
+    }
+    return ready;
+}
+
+Scene Ovs::look() {
+    Scene scene;
+    scene.move = move_;
+    scene.times = {task_.times.relay_idle, task_.times.redirect};
+    if (follower_) {
+        auto view = follower_->view();
+        scene.source = std::move(view.source);
+        scene.destination = std::move(view.destination);
+    } else {
+        scene.source = guest_flows(source_, move_, &GuestNic::at_source);
+        scene.destination = guest_flows(destination_, move_, &GuestNic::at_destination);
+    }
+    return scene;
+}
+
+Result<void> Ovs::redirect() {
+    if (redirected_ || committed_) {
+        return {};
+    }
+    if (!follower_) {
+        return fail(ErrorKind::network, "the destination's port was not there in time");
+    }
+    if (auto copied = follower_->wait_for_copies(now() + task_.times.request); !copied) {
+        return copied;
+    }
+    auto scene = look();
+    // put back by withdraw() a moment ago, and perhaps not told yet
+    std::ranges::copy(cutover_.destination_relays, std::back_inserter(scene.destination));
+    cutover_ = cutover(scene);
+    for (const auto& step : cutover_.steps) {
+        if (auto done = apply(step); !done) {
+            static_cast<void>(withdraw_steps());
+            return done;
+        }
+    }
+    redirected_ = true;
+    guard(cutover_.redirects);
+    for (const auto& line : cutover_.uncovered) {
+        problems_.push_back(line);
+    }
+    settle();
+    return {};
+}
+
+/// The switch may be late to send by its new flows, and QEMU to take what came before: until the
+/// guest's cards have taken nothing for a while. Without an answer, for as long as it might take.
+void Ovs::settle() {
+    constexpr milliseconds between_looks{1};
+    constexpr int most = 10;
+    const auto until = now() + most * task_.times.settle;
+    std::uint64_t taken = 0;
+    auto quiet_since = now();
+    while (now() < until && now() - quiet_since < task_.times.settle) {
+        std::this_thread::sleep_for(between_looks);
+        std::uint64_t sum = 0;
+        for (const auto& nic : move_.nics) {
+            sum += source_.taken_from(nic.at_source).value_or(0);
+        }
+        if (sum != taken) {
+            taken = sum;
+            quiet_since = now();
+        }
+    }
+}
+
+/// These, and with them the ways back to the source's own guests.
+void Ovs::guard(FlowList flows) {
+    for (const auto& way : cutover_.ways_back) {
+        flows.push_back(way.copy);
+    }
+    follower_->guard(OvsFollower::End::source, flows);
+}
+
+Result<void> Ovs::withdraw_steps() {
+    if (follower_) {
+        follower_->guard(OvsFollower::End::source, {});
+    }
+    Result<void> result;
+    for (const auto& step : cutover_.withdraw) {
+        if (auto done = apply(step); !done && result) {
+            result = done;
+        }
+    }
+    return result;
+}
+
+Result<void> Ovs::withdraw() {
+    if (!redirected_) {
+        return {};
+    }
+    auto done = withdraw_steps();
+    if (done) {
+        redirected_ = false;
+        problems_.clear();
+    }
+    return done;
+}
+
+/// Another process may have died at any point after lock().
+Result<void> Ovs::pick_up() {
+    if (locked_) {
+        return {};
+    }
+    const auto known = registry_.find(task_.guest_uuid);
+    if (!known) {
+        return fail(known.error());
+    }
+    if (!*known || !(*known)->locked) {
+        return {};  // it did not come to lock(), or it was over
+    }
+    version_ = (*known)->version;
+    move_.version = static_cast<std::uint16_t>(version_);
+    move_.migration = (*known)->migration;
+    locked_ = true;
+    return {};
+}
+
+Result<void> Ovs::commit() {
+    if (committed_) {
+        return {};
+    }
+    if (auto known = pick_up(); !known) {
+        return known;
+    }
+    if (!locked_) {
+        return {};
+    }
+    commit_here();
+    replace_at_peers();
+    if (auto remembered = remember(task_.destination.name, false); !remembered) {
+        problems_.push_back(remembered.error().message);
+    }
+    committed_ = true;
+    return outcome();
+}
+
+void Ovs::commit_here() {
+    if (!follower_) {
+        // libvirt has removed the source's port by now, perhaps
+        static_cast<void>(await_ports(source_, &GuestNic::at_source, milliseconds(0)));
+        if (const auto found =
+                await_ports(destination_, &GuestNic::at_destination, task_.times.port);
+            !found) {
+            problems_.push_back(found.error().message);
+        }
+        for (auto& nic : move_.nics) {
+            nic.vni = nic.vni ? nic.vni : learn_vni(nic);
+        }
+    }
+    const auto scene = look();
+    bool may_loop = false;
+    if (!redirected_) {
+        cutover_ = cutover(scene);
+        for (const auto& step : cutover_.steps) {
+            if (step.at == move_.destination.name && !apply(step)) {
+                may_loop = true;
+            }
+        }
+        problems_.insert(problems_.end(), cutover_.uncovered.begin(), cutover_.uncovered.end());
+    }
+    if (follower_) {
+        follower_->freeze();
+        follower_->guard(OvsFollower::End::source, {});  // or it might put a redirect over a relay
+    }
+    FlowList relays;
+    for (const auto& step : vmigrate::netflow::commit(scene, cutover_.redirects, may_loop)) {
+        static_cast<void>(apply(step));
+        for (const auto& change : step.changes) {
+            if (change.command == FlowCommand::add) {
+                relays.push_back(change.flow);
+            }
+        }
+    }
+    if (follower_) {
+        guard(std::move(relays));
+    }
+}
+
+/// Empty, or what went wrong.
+std::string Ovs::replace_at(OvsBridge& peer) const {
+    for (const auto& nic : move_.nics) {
+        const auto claimed = peer.claim(nic.mac, version_, OvsBridge::Lock::free);
+        if (!claimed) {
+            return claimed.error().message;
+        }
+        if (!*claimed) {
+            return fmt::format("switch of {}: it knows of a later move of {}; nothing replaced",
+                               peer.host().name, format(nic.mac));
+        }
+        const auto flows = peer.flows(sent_to(nic.mac));
+        if (!flows) {
+            return flows.error().message;
+        }
+        const auto replaced =
+            peer.apply(vmigrate::netflow::replace_at_peer(peer.host().name, *flows, move_));
+        if (!replaced) {
+            return replaced.error().message;
+        }
+    }
+    return "";
+}
+
+void Ovs::replace_at_peers() {
+    std::vector<std::future<std::string>> replaced;
+    for (auto& peer : peers_) {
+        replaced.push_back(
+            std::async(std::launch::async, [this, &peer] { return replace_at(peer); }));
+    }
+    for (auto& one : replaced) {
+        if (auto problem = one.get(); !problem.empty()) {
+            problems_.push_back(std::move(problem));
+        }
+    }
+}
+
+Result<void> Ovs::rollback() {
+    if (committed_) {
+        return fail(ErrorKind::internal, "the network has been committed");
+    }
+    if (auto known = pick_up(); !known) {
+        return known;
+    }
+    follower_.reset();
+    problems_.clear();
+    if (!locked_) {
+        return {};
+    }
+    for (const auto& step : vmigrate::netflow::rollback(move_, cutover_.destination_relays)) {
+        static_cast<void>(apply(step));
+    }
+    free_both();
+    if (auto remembered = remember(task_.source.name, false); !remembered) {
+        problems_.push_back(remembered.error().message);
+    }
+    redirected_ = false;
+    cutover_ = {};
+    auto result = outcome();
+    locked_ = !result.has_value();
+    return result;
+}
+
+}  // namespace vmigrate::handover

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The back end "ovs": turns the guest's traffic from one Open vSwitch to another, without loss
+// where the guest waits for it (orchestrator/handover.h has the order of calls). What is changed is
+// decided in netflow/choreography.h; here it is carried out, with a time-out on everything.
+//
+// Peers that do not answer are named in the error of commit(); the relay at the source covers them.
+// A fresh object finds what an earlier process began in the registry, so recovery may call
+// commit(), drain() or rollback() at once.
+//
+// Ownership: borrows the registry. Thread rule: one thread; the follower has one of its own.
+#pragma once
+
+#include "handover/ovs_bridge.h"
+#include "handover/ovs_follower.h"
+#include "orchestrator/handover.h"
+#include "orchestrator/location.h"
+
+namespace vmigrate::handover {
+
+class Ovs final : public NetworkHandover {
+  public:
+    Ovs(OvsTask task, LocationRegistry& registry);
+    ~Ovs() override;
+
+    std::string_view backend() const override { return "ovs"; }
+    bool wants_hold() const override { return true; }
+    Result<void> lock() override;
+    Result<void> begin() override;
+    Result<void> redirect() override;
+    Result<void> withdraw() override;
+    Result<void> commit() override;
+    Result<void> drain() override;
+    Result<void> rollback() override;
+    Result<bool> moved_by_another() override;
+
+  private:
+    Result<void> take_version();
+    Result<void> claim_both();
+    void free_both();
+    /// A later move of the guest has begun, perhaps by another process.
+    bool overtaken();
+    Result<void> find_cards();
+    std::optional<netflow::TunnelId> learn_vni(const netflow::GuestNic& nic);
+    Result<void> await_ports(OvsBridge& bridge, netflow::Port netflow::GuestNic::*port,
+                             milliseconds patience);
+    /// What an earlier process knew of this move.
+    Result<void> pick_up();
+    /// The guest's flows on both sides, as followed or, after begin() failed or was not called,
+    /// asked now; a side that does not answer has none.
+    netflow::Scene look();
+    void commit_here();
+    void replace_at_peers();
+    std::string replace_at(OvsBridge& peer) const;
+    std::vector<std::string> stale_senders();
+    /// Until the relays are gone or were quiet for a while, or the time is over.
+    enum class Drained { gone, quiet, overtaken, busy, unknown };
+    Drained watch_relays();
+    void settle();
+    void guard(netflow::FlowList flows);
+    Result<void> withdraw_steps();
+    Result<void> apply(const netflow::Step& step);
+    OvsBridge& at(const std::string& name);
+    Result<void> remember(const std::string& host, bool locked);
+    /// The problems so far as one error, each said once.
+    Result<void> outcome();
+
+    const OvsTask task_;
+    LocationRegistry& registry_;
+    OvsBridge source_;
+    OvsBridge destination_;
+    std::vector<OvsBridge> peers_;
+
+    netflow::Move move_;
+    std::uint64_t version_ = 0;
+    bool locked_ = false;
+    bool redirected_ = false;
+    bool committed_ = false;
+    netflow::Cutover cutover_;
+    std::unique_ptr<OvsFollower> follower_;
+    std::vector<std::string> problems_;
+};
+
+}  // namespace vmigrate::handover

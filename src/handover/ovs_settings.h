@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the back end "ovs" is told: the switches, the guest's cards, and how long things may take.
+// Values only; any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "netflow/endpoint.h"
+#include "netflow/move.h"
+
+namespace vmigrate::handover {
+
+/// A switch, of a host or of a peer that is no host, such as a gateway.
+struct OvsHost {
+    std::string name;  ///< key in vmigrate.toml
+    netflow::Endpoint openflow;
+    netflow::Endpoint ovsdb;
+    std::string bridge = "br-int";
+    netflow::Ipv4 tunnel_address;
+    netflow::Port tunnel_port{64200};
+
+    netflow::BridgeEnd end() const { return {name, tunnel_address, tunnel_port}; }
+};
+
+struct OvsNic {
+    netflow::Mac mac;
+    std::string iface_id;                    ///< external_ids:iface-id of its port
+    std::optional<netflow::TunnelId> vni{};  ///< where it is not to be learnt from the flows
+};
+
+struct OvsTimes {
+    milliseconds request{2000};  ///< for one answer of a switch
+    milliseconds port{10'000};   ///< until the destination's port is there
+    milliseconds settle{5};      ///< of silence at the guest's ports after a redirect
+    seconds redirect{60};        ///< after which a redirect that nobody took back goes by itself
+    seconds relay_idle{180};     ///< silence after which a relay goes
+    seconds alarm{180};          ///< of relaying, after which stale senders are named
+};
+
+struct OvsTask {
+    std::string guest_uuid;
+    std::vector<OvsNic> nics;
+    OvsHost source;
+    OvsHost destination;
+    std::vector<OvsHost> peers;
+    OvsTimes times;
+};
+
+}  // namespace vmigrate::handover

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// handover_check DIRECTORY: drives the network back end "ovs" against real bridges a, b and c,
+// whose sockets are in DIRECTORY: see tests/lab/network-engine.sh. Nobody runs a guest: it is a
+// port of a and one of b.
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <thread>
+
+#include "flow_scene.h"
+#include "handover/ovs.h"
+
+using namespace scene;
+using namespace vmigrate::handover;
+
+namespace {
+
+int checks = 0;
+std::string directory;
+
+#define CHECK(what)                                                       \
+    do {                                                                  \
+        ++checks;                                                         \
+        if (!(what)) {                                                    \
+            std::fprintf(stderr, "FAIL: line %d: %s\n", __LINE__, #what); \
+            std::exit(1);                                                 \
+        }                                                                 \
+    } while (false)
+
+template <class T>
+T must(Result<T> result, int line) {
+    ++checks;
+    if (!result) {
+        std::fprintf(stderr, "FAIL: line %d: %s\n", line, result.error().message.c_str());
+        std::exit(1);
+    }
+    if constexpr (!std::is_void_v<T>) {
+        return std::move(*result);
+    }
+}
+#define MUST(call) must((call), __LINE__)
+
+class Registry final : public LocationRegistry {
+  public:
+    Result<std::optional<Location>> find(const std::string& guest) override {
+        const auto found = places.find(guest);
+        return found == places.end() ? std::optional<Location>() : found->second;
+    }
+    Result<void> remember(const std::string& guest, const Location& location) override {
+        places[guest] = location;
+        return {};
+    }
+    std::map<std::string, Location> places;
+};
+
+OvsHost host(const std::string& name, Ipv4 address) {
+    OvsHost result;
+    result.name = name;
+    result.openflow = MUST(parse_endpoint("unix:" + directory + "/" + name + "/" + name + ".mgmt"));
+    result.ovsdb = MUST(parse_endpoint("unix:" + directory + "/" + name + "/db.sock"));
+    result.bridge = name;
+    result.tunnel_address = address;
+    return result;
+}
+
+OvsTask task(const std::string& from, const std::string& to) {
+    const std::map<std::string, Ipv4> all{{"a", ip_a}, {"b", ip_b}, {"c", ip_c}};
+    OvsTask result;
+    result.guest_uuid = "guest";
+    result.nics = {{mac(1), "guest-card"}};
+    for (const auto& [name, address] : all) {
+        if (name == from) {
+            result.source = host(name, address);
+        } else if (name == to) {
+            result.destination = host(name, address);
+        } else {
+            result.peers.push_back(host(name, address));
+        }
+    }
+    result.times.relay_idle = seconds(1);
+    result.times.alarm = seconds(2);
+    return result;
+}
+
+Switch connect(const std::string& name) {
+    return MUST(Switch::connect(host(name, {}).openflow, seconds(5)));
+}
+
+std::string dump(const std::string& name, const FlowFilter& filter = {}) {
+    std::string text;
+    for (const auto& one : MUST(connect(name).dump_flows(filter))) {
+        text += format(one.flow) + "\n";
+    }
+    return text;
+}
+
+std::string ours(const std::string& name) {
+    FlowFilter filter;
+    filter.cookies = own_flows();
+    return dump(name, filter);
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+template <class Condition>
+bool soon(Condition condition) {
+    const auto until = std::chrono::steady_clock::now() + seconds(10);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > until) {
+            return false;
+        }
+        std::this_thread::sleep_for(milliseconds(10));
+    }
+    return true;
+}
+
+void put(const std::string& name, const Flow& one) {
+    MUST(connect(name).change(FlowMod::add(one)));
+}
+
+const Flow at_a_by_tunnel = flow(from_tunnel(mac(1)), to_port(Port{5}));
+const Flow at_a_from_neighbour = flow(from_port(Port{2}, mac(1)), to_port(Port{5}));
+const Flow at_a_to_neighbour = flow(from_port(Port{5}, mac(2)), to_port(Port{2}));
+const Flow at_b_sender = flow(from_port(Port{4}, mac(1)), by_tunnel(ip_a));
+const Flow at_c_sender = flow(from_port(Port{3}, mac(1)), by_tunnel(ip_a));
+
+/// Flows as a controller leaves them while the guest is on a.
+void settle_on_a() {
+    for (const auto* name : {"a", "b", "c"}) {
+        MUST(connect(name).change(FlowMod::remove_all({})));
+    }
+    put("a", at_a_by_tunnel);
+    put("a", at_a_from_neighbour);
+    put("a", at_a_to_neighbour);
+    put("b", at_b_sender);
+    put("c", at_c_sender);
+}
+
+void moves_and_leaves_nothing() {
+    settle_on_a();
+    Registry registry;
+    Ovs network(task("a", "b"), registry);
+    MUST(network.lock());
+    MUST(network.lock());
+    CHECK(registry.places.at("guest").locked);
+    MUST(network.begin());
+    CHECK(soon([] { return has(ours("b"), "in_port=64200,dl_dst=52:54:00:00:00:01"); }));
+    CHECK(has(ours("b"), "in_port=9,dl_dst=52:54:00:00:00:02"));
+    // changes follow, in both directions
+    const auto more = flow(from_port(Port{5}, mac(3)), by_tunnel(ip_c));
+    put("a", more);
+    CHECK(soon([] { return has(ours("b"), "in_port=9,dl_dst=52:54:00:00:00:03"); }));
+    MUST(connect("a").change(FlowMod::remove_strict(FlowKey::of(more))));
+    CHECK(soon([] { return !has(ours("b"), "dl_dst=52:54:00:00:00:03"); }));
+    // a copy that somebody deletes is back
+    FlowFilter copies;
+    copies.match.set(field::in_port, tunnel);
+    MUST(connect("b").change(
+        FlowMod::remove_strict(FlowKey::of(MUST(connect("b").dump_flows(copies)).at(0).flow))));
+    CHECK(soon([] { return has(ours("b"), "in_port=64200,dl_dst=52:54:00:00:00:01"); }));
+
+    MUST(network.redirect());
+    const auto redirected = ours("a");
+    CHECK(has(redirected, "set_field:10.0.0.2->tun_dst,IN_PORT"));
+    CHECK(has(redirected, "in_port=2,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff"));
+    CHECK(has(redirected, "hard_timeout=60"));
+    MUST(network.redirect());
+    CHECK(ours("a") == redirected);
+    MUST(network.withdraw());
+    CHECK(!has(ours("a"), "priority=60200"));
+    MUST(network.redirect());
+    // a collector's delete does not cover it, one of everything is put right
+    FlowMod collector;
+    collector.command = FlowCommand::remove;
+    collector.flow.table = TableId::all;
+    collector.flow.match.set(field::tunnel_id, vni).set(field::eth_dst, mac(1));
+    MUST(connect("a").change(collector));
+    CHECK(has(ours("a"), "IN_PORT"));
+    MUST(connect("a").change(FlowMod::remove_all({})));
+    CHECK(soon([] { return has(ours("a"), "IN_PORT"); }));
+
+    MUST(network.commit());
+    CHECK(!has(ours("a"), "hard_timeout"));
+    CHECK(has(ours("a"), "idle_timeout=1"));
+    CHECK(has(dump("c"), "set_field:10.0.0.2->tun_dst"));
+    CHECK(!has(dump("c"), "10.0.0.1"));
+    CHECK(has(dump("b"), "in_port=4,dl_dst=52:54:00:00:00:01 actions=output:9"));
+    CHECK(!registry.places.at("guest").locked);
+    CHECK(registry.places.at("guest").host == "b");
+    MUST(network.commit());
+    MUST(network.drain());
+    for (const auto* name : {"a", "b", "c"}) {
+        CHECK(soon([&] { return ours(name).empty(); }));
+    }
+    CHECK(has(dump("b"),
+              "cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,"
+              "in_port=64200,dl_dst=52:54:00:00:00:01"));
+}
+
+void rolls_back() {
+    settle_on_a();
+    const auto before_a = dump("a");
+    const auto before_b = dump("b");
+    Registry registry;
+    Ovs network(task("a", "b"), registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    CHECK(dump("a") != before_a);
+    MUST(network.rollback());
+    MUST(network.rollback());
+    CHECK(ours("a").empty());
+    CHECK(dump("a").size() == before_a.size());
+    CHECK(dump("b") == before_b);
+    CHECK(!registry.places.at("guest").locked);
+    CHECK(registry.places.at("guest").host == "a");
+}
+
+void recovers_after_death() {
+    settle_on_a();
+    Registry registry;
+    {
+        Ovs dead(task("a", "b"), registry);
+        MUST(dead.lock());
+        MUST(dead.begin());
+        MUST(dead.redirect());
+    }
+    {
+        Ovs next(task("a", "b"), registry);
+        MUST(next.rollback());
+        CHECK(ours("a").empty());
+        CHECK(ours("b").empty());
+    }
+    {
+        Ovs dead(task("a", "b"), registry);
+        MUST(dead.lock());
+        MUST(dead.begin());
+        MUST(dead.redirect());
+    }
+    Ovs next(task("a", "b"), registry);
+    MUST(next.commit());
+    CHECK(has(ours("a"), "idle_timeout=1"));
+    CHECK(has(dump("c"), "set_field:10.0.0.2->tun_dst"));
+    MUST(next.drain());
+    CHECK(soon([] { return ours("a").empty(); }));
+}
+
+void names_who_was_not_told() {
+    settle_on_a();
+    Registry registry;
+    auto work = task("a", "b");
+    auto away = host("a", {});
+    away.name = "away";
+    away.openflow = MUST(parse_endpoint("unix:" + directory + "/nobody"));
+    work.peers.push_back(away);
+    work.times.request = milliseconds(500);
+    Ovs network(work, registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    const auto committed = network.commit();
+    CHECK(!committed);
+    CHECK(has(committed.error().message, "switch of away"));
+    CHECK(has(dump("c"), "set_field:10.0.0.2->tun_dst"));
+    MUST(network.commit());
+    MUST(network.drain());
+    CHECK(soon([] { return ours("a").empty(); }));
+}
+
+void an_older_move_does_not_win() {
+    settle_on_a();
+    Registry registry;
+    Ovs network(task("a", "b"), registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    auto database = MUST(Ovsdb::connect(host("c", {}).ovsdb, seconds(5)));
+    const auto key = "vmigrate-" + format(mac(1));
+    MUST(database.set_external_ids(Ovsdb::Table::bridge, "c", {{key, "99999"}}));
+    const auto committed = network.commit();
+    CHECK(!committed);
+    CHECK(has(committed.error().message, "later move"));
+    CHECK(has(dump("c"), "10.0.0.1"));
+    MUST(network.drain());
+    Ovs next(task("a", "b"), registry);
+    MUST(next.lock());
+    CHECK(registry.places.at("guest").version == 100000);
+    MUST(next.rollback());
+    MUST(database.remove_external_ids(Ovsdb::Table::bridge, "c", {key}));
+}
+
+void returns_without_a_loop() {
+    settle_on_a();
+    Registry registry;
+    auto there = task("a", "b");
+    there.times.relay_idle = seconds(600);
+    {
+        Ovs network(there, registry);
+        MUST(network.lock());
+        MUST(network.begin());
+        MUST(network.redirect());
+        MUST(network.commit());
+    }
+    CHECK(has(ours("a"), "IN_PORT"));
+    auto back = task("b", "a");
+    Ovs network(back, registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    CHECK(!has(ours("a"), "IN_PORT"));
+    CHECK(has(ours("b"), "set_field:10.0.0.1->tun_dst,IN_PORT"));
+    MUST(network.rollback());
+    CHECK(has(ours("a"), "set_field:10.0.0.2->tun_dst,IN_PORT"));
+}
+
+void makes_way_for_a_later_move() {
+    settle_on_a();
+    Registry registry;
+    auto work = task("a", "b");
+    work.times.relay_idle = seconds(600);
+    Ovs network(work, registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    MUST(network.commit());
+    Ovs later(task("b", "a"), registry);
+    MUST(later.lock());
+    MUST(network.drain());
+    CHECK(ours("b").empty());
+    CHECK(has(ours("a"), "IN_PORT"));
+    MUST(later.begin());
+    MUST(later.redirect());
+    CHECK(!has(ours("a"), "IN_PORT"));
+    MUST(later.rollback());
+}
+
+void says_what_is_missing() {
+    Registry registry;
+    auto work = task("a", "b");
+    work.nics[0].iface_id = "nobody's";
+    Ovs network(work, registry);
+    const auto locked = network.lock();
+    CHECK(!locked);
+    CHECK(has(locked.error().message, "no port for the guest's card 52:54:00:00:00:01"));
+    CHECK(registry.places.empty());
+    MUST(network.rollback());
+    auto lost = task("a", "b");
+    lost.source.openflow = MUST(parse_endpoint("unix:" + directory + "/nobody"));
+    lost.source.ovsdb = lost.source.openflow;
+    Ovs nowhere(lost, registry);
+    CHECK(has(nowhere.lock().error().message, "switch of a: "));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CHECK(argc == 2);
+    directory = argv[1];
+    moves_and_leaves_nothing();
+    rolls_back();
+    recovers_after_death();
+    names_who_was_not_told();
+    an_older_move_does_not_win();
+    returns_without_a_loop();
+    makes_way_for_a_later_move();
+    says_what_is_missing();
+    std::printf("%d checks\n", checks);
+    return 0;
+}
