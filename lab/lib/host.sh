@@ -205,6 +205,14 @@ make_pools() {
         done' >/dev/null
 }
 
+switch_config() { # NODE: how vmigrate reaches its Open vSwitch
+    cat <<EOT
+openflow = "tcp:$1:6653"
+ovsdb = "tcp:$1:6640"
+tunnel-address = "${NETWORK_PREFIX[phy]}.$(node_byte "$1")"
+EOT
+}
+
 write_config() {
     local node
     {
@@ -215,9 +223,23 @@ uri = "qemu+tcp://$node/system"
 migration-host = "$node-mig"
 shared-storage = ["$SHARED_POOL"]
 graphics-listen = "${NETWORK_PREFIX[mgmt]}.$((10 + ${node#host}))"
+EOT
+            if on_ovs; then switch_config "$node"; fi
+            echo
+        done
+        if on_ovs; then
+            echo "[peers.gateway]"
+            switch_config gateway
+            cat <<'EOT'
+
+[network]
+backend = "ovs"
+clear-text = "allow"   # as below
+relay-idle = "2s"
+relay-alarm = "3s"
 
 EOT
-        done
+        fi
         cat <<EOT
 [transport]
 clear-text = "allow"   # lab only: everything stays in namespaces of this machine
