@@ -58,22 +58,23 @@ Error OvsBridge::named(const Error& error) const {
 
 /// A connection that was idle may have been lost long ago; so a lost one is tried anew, once. All
 /// our requests may be repeated.
-template <class Request>
-auto OvsBridge::on_switch(Request request) -> decltype(request(std::declval<Switch&>())) {
-    for (bool again = switch_.has_value();; again = false) {
-        if (!switch_) {
-            auto connected = Switch::connect(host_.openflow, timeout_);
+template <class Connection, class Request>
+auto OvsBridge::on(std::optional<Connection>& connection, const Endpoint& endpoint, Request request)
+    -> decltype(request(*connection)) {
+    for (bool again = connection.has_value();; again = false) {
+        if (!connection) {
+            auto connected = Connection::connect(endpoint, timeout_);
             if (!connected) {
                 return fail(named(connected.error()));
             }
-            switch_.emplace(std::move(*connected));
+            connection.emplace(std::move(*connected));
         }
-        auto result = request(*switch_);
+        auto result = request(*connection);
         if (result) {
             return result;
         }
         if (result.error().kind == ErrorKind::unreachable) {
-            switch_.reset();
+            connection.reset();
             if (again) {
                 continue;
             }
@@ -83,27 +84,13 @@ auto OvsBridge::on_switch(Request request) -> decltype(request(std::declval<Swit
 }
 
 template <class Request>
+auto OvsBridge::on_switch(Request request) -> decltype(request(std::declval<Switch&>())) {
+    return on(switch_, host_.openflow, std::move(request));
+}
+
+template <class Request>
 auto OvsBridge::on_database(Request request) -> decltype(request(std::declval<Ovsdb&>())) {
-    for (bool again = database_.has_value();; again = false) {
-        if (!database_) {
-            auto connected = Ovsdb::connect(host_.ovsdb, timeout_);
-            if (!connected) {
-                return fail(named(connected.error()));
-            }
-            database_.emplace(std::move(*connected));
-        }
-        auto result = request(*database_);
-        if (result) {
-            return result;
-        }
-        if (result.error().kind == ErrorKind::unreachable) {
-            database_.reset();
-            if (again) {
-                continue;
-            }
-        }
-        return fail(named(result.error()));
-    }
+    return on(database_, host_.ovsdb, std::move(request));
 }
 
 Result<void> OvsBridge::apply(const Step& step) {

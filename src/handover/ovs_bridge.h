@@ -48,6 +48,9 @@ class OvsBridge {
   private:
     /// What a guest's address says in the bridge's external_ids.
     Result<std::string> note(netflow::Mac mac);
+    template <class Connection, class Request>
+    auto on(std::optional<Connection>& connection, const netflow::Endpoint& endpoint,
+            Request request) -> decltype(request(*connection));
     template <class Request>
     auto on_switch(Request request) -> decltype(request(std::declval<netflow::Switch&>()));
     template <class Request>

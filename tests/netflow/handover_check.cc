@@ -10,36 +10,15 @@
 
 #include "flow_scene.h"
 #include "handover/ovs.h"
+#include "must.h"
 
 using namespace scene;
 using namespace vmigrate::handover;
+using vmigrate::test::checks;
 
 namespace {
 
-int checks = 0;
 std::string directory;
-
-#define CHECK(what)                                                       \
-    do {                                                                  \
-        ++checks;                                                         \
-        if (!(what)) {                                                    \
-            std::fprintf(stderr, "FAIL: line %d: %s\n", __LINE__, #what); \
-            std::exit(1);                                                 \
-        }                                                                 \
-    } while (false)
-
-template <class T>
-T must(Result<T> result, int line) {
-    ++checks;
-    if (!result) {
-        std::fprintf(stderr, "FAIL: line %d: %s\n", line, result.error().message.c_str());
-        std::exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) {
-        return std::move(*result);
-    }
-}
-#define MUST(call) must((call), __LINE__)
 
 class Registry final : public LocationRegistry {
   public:

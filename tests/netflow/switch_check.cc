@@ -9,39 +9,16 @@
 #include <iostream>
 #include <string>
 
+#include "must.h"
 #include "netflow/flow_monitor.h"
 #include "netflow/ovsdb.h"
 #include "netflow/switch.h"
 
 using namespace vmigrate;
+using test::checks;
 using namespace vmigrate::netflow;
 
 namespace {
-
-int checks = 0;
-
-#define CHECK(what)                                                       \
-    do {                                                                  \
-        ++checks;                                                         \
-        if (!(what)) {                                                    \
-            std::fprintf(stderr, "FAIL: line %d: %s\n", __LINE__, #what); \
-            std::exit(1);                                                 \
-        }                                                                 \
-    } while (false)
-
-/// The value, or the end of the test with what went wrong.
-template <class T>
-T must(Result<T> result, int line) {
-    ++checks;
-    if (!result) {
-        std::fprintf(stderr, "FAIL: line %d: %s\n", line, result.error().message.c_str());
-        std::exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) {
-        return std::move(*result);
-    }
-}
-#define MUST(call) must((call), __LINE__)
 
 /// Lets the script around us act, and waits until it has.
 void outside(const std::string& what) {
