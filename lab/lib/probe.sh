@@ -13,7 +13,10 @@ Usage: lab probe [OPTION...] GUEST
 Sends numbered datagrams to a guest (or an endpoint) and has it send its own back, at a fixed rate.
 What goes outward is counted in the guest, behind its tap, so the figures are not those of a guest
 that answers slowly; they move with it and are asked for at the end. Beside it a TCP stream goes
-there and back: whether it is whole, and whether it was reset or had retransmission timeouts.
+there and back: whether it is whole, and whether it was reset or had retransmission timeouts. And
+the longest time in which no guest of this lab took anything from its tap, on whatever host: beside
+the longest gap of the answers, what a guest that moves waited for is apart from how slowly it
+starts to answer. For a lab of one guest.
 
   --from NODE      an endpoint, or "peer" (default)
   --rate PPS       in each direction     (default 1000)
@@ -59,6 +62,12 @@ cmd_probe() {
     else
         address=$(guest_address "$(need_guest "$name")")
     fi
+    # opened out here: a host's devices cannot be seen from within another node
+    local host devices taps=()
+    for host in $(lab_hosts); do
+        exec {devices}<"/proc/$(anchor_pid "$host")/net/dev"
+        taps+=("$devices")
+    done
     exec_in "$node" "$(probe_program)/probe" run "$address" "$rate" "$seconds" "$patience" \
-        "$form" "$stream"
+        "$form" "$stream" "${taps[@]}"
 }

@@ -89,6 +89,7 @@ class Session {
         sched_setscheduler(0, SCHED_FIFO, &parameter);  // better, not needed
         prctl(PR_SET_TIMERSLACK, 1000);
         Probe probe = {kProbeMagic, ProbeKind::probe, id_, 0};
+        TapWatch taps(options.taps);
         Period period(static_cast<std::uint64_t>(options.period.count()));
         for (const nanoseconds end = now() + options.duration;
              !ending && now() < end && sent_at_.size() < SequenceBook::kMost; period.wait()) {
@@ -97,6 +98,7 @@ class Session {
                 sent_at_.push_back(clock_ns(CLOCK_MONOTONIC));
             }
         }
+        taps_ = taps.longest();
     }
 
     // Waits for what is on the way, in both directions, and asks for the other side's counts.
@@ -128,6 +130,7 @@ class Session {
         }
         result.longest_gap_ns = longest_gap_ns_;
         result.longest_gap_start_ns = longest_gap_start_ns_;
+        result.taps = taps_;
         return result;
     }
 
@@ -191,6 +194,7 @@ class Session {
     const int fd_;
     std::uint64_t id_ = 0;
     std::vector<std::uint64_t> sent_at_;  // by sequence; monotonic
+    Silence taps_;
     std::atomic<bool> started_{false};
     std::atomic<bool> done_{false};
     std::mutex mutex_;  // for what is below

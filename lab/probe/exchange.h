@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "probe/packet.h"
+#include "probe/taps.h"
 
 namespace vmigrate::lab {
 
@@ -16,6 +18,7 @@ struct ExchangeOptions {
     std::chrono::nanoseconds period{};
     std::chrono::nanoseconds duration{};
     std::chrono::nanoseconds patience{};  // how long to ask a responder that does not answer
+    std::vector<int> taps;                // of the hosts, see TapWatch
 };
 
 // Times are monotonic; those of the way back are arrivals, those of the way out are when it was
@@ -34,6 +37,7 @@ struct ExchangeResult {
     std::uint64_t longest_loss_start_ns = 0;  // outward: when the first of them was sent
     std::uint64_t longest_gap_ns = 0;         // back: between two arrivals
     std::uint64_t longest_gap_start_ns = 0;
+    Silence taps;  // while probes were sent outward
 };
 
 // Runs one session; `ending` ends it early.

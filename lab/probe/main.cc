@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Both ends of a probe on the lab's side; "lab" runs it, its arguments are not for people:
-//   respond | run ADDRESS RATE SECONDS PATIENCE text|json stream|-
+//   respond | run ADDRESS RATE SECONDS PATIENCE text|json stream|- [FD...]
 #include <unistd.h>
 
 #include <atomic>
@@ -45,8 +45,11 @@ void print_json(const ExchangeResult& e) {
     print_json("outward", e.outward);
     std::printf("\"longest_loss_start_monotonic_ns\": %llu}, ", ull(e.longest_loss_start_ns));
     print_json("back", e.back);
-    std::printf("\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu}",
-                ms(e.longest_gap_ns), ull(e.longest_gap_start_ns));
+    std::printf(
+        "\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu}, "
+        "\"taps\": {\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu}",
+        ms(e.longest_gap_ns), ull(e.longest_gap_start_ns), ms(e.taps.length_ns),
+        ull(e.taps.start_ns));
 }
 
 void print_json(const StreamResult& s) {
@@ -69,6 +72,7 @@ void print_text(const ExchangeResult& e) {
     std::printf("; most lost in a row %llu\n", ull(e.outward.tally.longest_loss));
     print_text("back", e.back);
     std::printf("; longest gap %.1f ms\n", ms(e.longest_gap_ns));
+    std::printf("taps      longest gap %.1f ms\n", ms(e.taps.length_ns));
 }
 
 void print_text(const StreamResult& s) {
@@ -97,9 +101,14 @@ nanoseconds seconds(const std::string& text) {
 
 int run(const std::vector<std::string>& a) {
     end_on_signals();
-    const ExchangeOptions options = {a[0],
-                                     nanoseconds(std::chrono::seconds(1)) / std::atoi(a[1].c_str()),
-                                     seconds(a[2]), seconds(a[3])};
+    ExchangeOptions options = {a[0],
+                               nanoseconds(std::chrono::seconds(1)) / std::atoi(a[1].c_str()),
+                               seconds(a[2]),
+                               seconds(a[3]),
+                               {}};
+    for (std::size_t i = 6; i < a.size(); ++i) {
+        options.taps.push_back(std::atoi(a[i].c_str()));
+    }
     const bool json = a[4] == "json";
     const bool with_stream = a[5] == "stream";
     StreamResult stream;
@@ -133,7 +142,7 @@ int main(int argc, char** argv) {
         std::thread(respond_forever).detach();
         echo_streams_forever();
     }
-    if (all.size() == 7 && all[0] == "run") {
+    if (all.size() >= 7 && all[0] == "run") {
         return run({all.begin() + 1, all.end()});
     }
     std::fprintf(stderr, "lab: probe: bad arguments; it is for lab's own use\n");

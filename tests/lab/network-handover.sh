@@ -52,7 +52,7 @@ within() { # MOST WHAT
         "$LAB_STATE/probe.json" >/dev/null || fail "$2: $(cat "$LAB_STATE/probe.json")"
     jq -e '.stream | .whole and (.reset | not)' "$LAB_STATE/probe.json" >/dev/null ||
         fail "$2: $(cat "$LAB_STATE/probe.json")"
-    echo "$2: $(jq -c '{outward: .outward, back: .back, timeouts: [.stream.timeouts_outward, .stream.timeouts_back]}' \
+    echo "$2: $(jq -c '{outward, back, taps, timeouts: [.stream.timeouts_outward, .stream.timeouts_back]}' \
         "$LAB_STATE/probe.json")"
 }
 
@@ -62,9 +62,10 @@ for ((round = 1; round <= rounds; round++)); do
     for from in outside far one two; do
         there=$(other)
         probe "$from"
-        expect_code 0 start g --to "$there"
+        expect_code 0 start g --to "$there" --json
+        blackout=$(jq 'select(.event == "result") | .blackout_us / 1000' <<<"$out")
         probed
-        within "$most_lost" "$here to $there, from $from"
+        within "$most_lost" "$here to $there, from $from, blackout $blackout ms"
         runs_only_on "$there" g
         nothing_left "a move"
         here=$there
