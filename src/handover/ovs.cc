@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <future>
-#include <thread>
 
 namespace vmigrate::handover {
 namespace {
@@ -155,27 +154,6 @@ Result<void> Ovs::redirect() {
     }
     settle();
     return {};
-}
-
-/// The switch may be late to send by its new flows, and QEMU to take what came before: until the
-/// guest's cards have taken nothing for a while. Without an answer, for as long as it might take.
-void Ovs::settle() {
-    constexpr milliseconds between_looks{1};
-    constexpr int most = 10;
-    const auto until = now() + most * task_.times.settle;
-    std::uint64_t taken = 0;
-    auto quiet_since = now();
-    while (now() < until && now() - quiet_since < task_.times.settle) {
-        std::this_thread::sleep_for(between_looks);
-        std::uint64_t sum = 0;
-        for (const auto& nic : move_.nics) {
-            sum += source_.taken_from(nic.at_source).value_or(0);
-        }
-        if (sum != taken) {
-            taken = sum;
-            quiet_since = now();
-        }
-    }
 }
 
 /// These, and with them the ways back to the source's own guests.

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Ovs: between a redirect and the stop of the guest.
+#include <algorithm>
+#include <thread>
+
+#include "handover/ovs.h"
+
+namespace vmigrate::handover {
+namespace {
+
+constexpr milliseconds between_looks{1};
+/// Times the silence that is waited for; a busy machine may need it.
+constexpr int patience = 20;
+
+TimePoint now() {
+    return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+/// The switch may be late to send by its new flows, and QEMU to take what came before. Silence
+/// alone does not tell: a QEMU that gets no processor takes nothing either, and loses what it did
+/// not take. So each card is sent packets that nobody misses, and it is over when for a while the
+/// cards took all of these and nothing else.
+void Ovs::settle() {
+    const auto until = now() + patience * task_.times.settle;
+    std::vector<std::uint64_t> expected(move_.nics.size());
+    auto silent_since = now();
+    while (now() < until) {
+        bool heard = false;
+        bool waiting = false;
+        for (std::size_t i = 0; i < move_.nics.size(); ++i) {
+            const auto taken = source_.taken_from(move_.nics[i].at_source);
+            heard = heard || !taken || *taken > expected[i];
+            waiting = waiting || (taken && *taken < expected[i]);
+            expected[i] = std::max(expected[i], taken.value_or(0));
+        }
+        if (heard) {
+            silent_since = now();
+        } else if (!waiting && now() - silent_since >= task_.times.settle) {
+            return;
+        }
+        if (!waiting) {
+            for (std::size_t i = 0; i < move_.nics.size(); ++i) {
+                if (source_.send_blank(move_.nics[i].at_source, move_.nics[i].mac)) {
+                    ++expected[i];
+                }
+            }
+        }
+        std::this_thread::sleep_for(between_looks);
+    }
+}
+
+}  // namespace vmigrate::handover
