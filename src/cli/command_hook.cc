@@ -17,6 +17,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "handover/program.h"
+#include "handover/tap_queue.h"
 #include "libvirt/hook_xml.h"
 
 namespace vmigrate::cli {
@@ -144,6 +145,39 @@ Result<void> prepare_arrival(const Config& config) {
     return {};
 }
 
+/// Its taps are there, and nobody has sent to them yet.
+Result<void> lengthen_taps(std::uint32_t packets) {
+    const auto xml = read_input();
+    if (!xml) {
+        return fail(xml.error());
+    }
+    const auto taps = libvirt::taps_of(*xml);
+    if (!taps) {
+        return fail(taps.error());
+    }
+    for (const auto& tap : *taps) {
+        if (auto done = handover::set_tap_queue(tap, packets); !done) {
+            return done;
+        }
+    }
+    return {};
+}
+
+bool is(const Words& words, std::string_view operation, std::string_view part) {
+    return words.size() >= 3 && words[1] == operation && words[2] == part;
+}
+
+/// Whatever else libvirt tells is of no interest, and it may come to tell more.
+Result<void> answer(const Config& config, const Words& words) {
+    if (is(words, "migrate", "begin")) {
+        return prepare_arrival(config);
+    }
+    if (is(words, "started", "begin") && config.hook.tap_queue > 0) {
+        return lengthen_taps(config.hook.tap_queue);
+    }
+    return {};
+}
+
 }  // namespace
 
 int run_hook(const Words& words) {
@@ -158,12 +192,12 @@ int run_hook(const Words& words) {
     if (const auto code = arguments.parse(words)) {
         return *code;
     }
-    if (rest.size() < 3 || rest[1] != "migrate" || rest[2] != "begin") {
-        return kExitDone;  // of no interest; libvirt may come to know more
+    if (!is(rest, "migrate", "begin") && !is(rest, "started", "begin")) {
+        return kExitDone;
     }
     const auto config = load_or_complain(arguments.config_path());
     const bool strict = config && config->hook.strict;
-    const auto done = config ? prepare_arrival(*config) : Result<void>();
+    const auto done = config ? answer(*config, rest) : Result<void>();
     if (!done) {
         print_error("hook: " + done.error().message);
     }

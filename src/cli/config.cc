@@ -445,6 +445,17 @@ class Reader {
         return rounded;
     }
 
+    std::uint32_t packets(const toml::key& key, const toml::node& node) {
+        constexpr std::int64_t most = 1'000'000;
+        const auto value = node.value_exact<std::int64_t>();
+        if (!value || *value < 0 || *value > most) {
+            complain(node.source(),
+                     fmt::format("{} must be a number of packets from 0 to {}", key.str(), most));
+            return 0;
+        }
+        return static_cast<std::uint32_t>(*value);
+    }
+
     void read_hook(const toml::table& table) {
         for (const auto& [key, node] : table) {
             if (key == "host") {
@@ -454,6 +465,8 @@ class Reader {
                 config_.hook.strict = truth(key, node);
             } else if (key == "log") {
                 config_.hook.log = absolute_path(key, node);
+            } else if (key == "tap-queue") {
+                config_.hook.tap_queue = packets(key, node);
             } else {
                 unknown_key(key, "hook", config_keys().at("hook"));
             }
@@ -533,7 +546,7 @@ const std::map<std::string, std::vector<std::string>>& config_keys() {
         {"network",
          {"backend", "clear-text", "private-key", "certificate", "authority", "settle",
           "relay-idle", "relay-alarm", "program", "program-limit", "redirect-held"}},
-        {"hook", {"host", "strict", "log"}},
+        {"hook", {"host", "strict", "log", "tap-queue"}},
         {"history", {"path"}},
         {"transport", {"clear-text"}}};
     return keys;

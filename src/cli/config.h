@@ -40,6 +40,7 @@ struct HookConfig {
     std::string host;                                  ///< which of the hosts this machine is
     bool strict = false;                               ///< what goes wrong makes the migration fail
     std::string log = "/var/log/vmigrate-follow.log";  ///< where there is no systemd
+    std::uint32_t tap_queue = 0;                       ///< packets, of guests' taps; 0: as it is
 };
 
 struct Config {

@@ -88,6 +88,9 @@ NicFacts read_nic(pugi::xml_node interface) {
     facts.mac = interface.child("mac").attribute("address").value();
     facts.interface_id =
         interface.child("virtualport").child("parameters").attribute("interfaceid").value();
+    if (facts.type == "bridge" || facts.type == "network" || facts.type == "ethernet") {
+        facts.tap = interface.child("target").attribute("dev").value();
+    }
     return facts;
 }
 

@@ -44,4 +44,18 @@ Result<Arrival> arrival_at(const HostAccess& host, const std::string& xml) {
     return Arrival{facts->ref.uuid, std::move(*adapted)};
 }
 
+Result<std::vector<std::string>> taps_of(const std::string& xml) {
+    const auto facts = read_domain_xml(xml);
+    if (!facts) {
+        return fail(facts.error());
+    }
+    std::vector<std::string> taps;
+    for (const auto& nic : facts->nics) {
+        if (!nic.tap.empty()) {
+            taps.push_back(nic.tap);
+        }
+    }
+    return taps;
+}
+
 }  // namespace vmigrate::libvirt

@@ -73,6 +73,7 @@ struct NicFacts {
     std::string source;  ///< bridge, network or device name
     std::string mac;
     std::string interface_id;  ///< of its port on an Open vSwitch; empty where it has none
+    std::string tap;           ///< device on the host while the guest runs there; empty: none
 };
 
 struct GuestFacts {

@@ -40,6 +40,18 @@ guest /opt/qemu/bin/qemu-system-x86_64 >"$work/same.xml"
 [ -z "$(answered web1 start begin - <"$work/guest.xml")" ] || fail "changed a guest that was started"
 [ -z "$(answered web1 release end - <"$work/guest.xml")" ] || fail "changed a guest that ended"
 
+# a started guest's taps get their queue; here there is none of that name
+settings 'host = "here"' 'tap-queue = 5000'
+sed "s|</devices>|<interface type='bridge'><mac address='52:54:00:00:00:01'/><target dev='no-such-tap'/></interface>&|" \
+    "$work/guest.xml" >"$work/started.xml"
+[ -z "$(answered web1 started begin - <"$work/started.xml")" ] || fail "changed a guest that was started"
+grep -qF "cannot set the queue of 'no-such-tap' to 5000 packets: No such device" "$work/err" ||
+    fail "no tap, and not said: $(cat "$work/err")"
+settings 'host = "here"' 'tap-queue = "many"'
+[ -z "$(answered web1 started begin - <"$work/started.xml")" ] || fail "answered"
+settings 'host = "here"'
+[ -z "$(answered web1 started begin - <"$work/started.xml")$(cat "$work/err")" ] || fail "unasked: $(cat "$work/err")"
+
 # what goes wrong is said, and fails nothing
 says() { # TEXT WORD... <INPUT
     local text=$1

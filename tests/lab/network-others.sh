@@ -52,7 +52,7 @@ echo "exec: its steps in order, and back when one failed"
 # what libvirt's hook finds on host2, with another QEMU for the guests that come
 ln -s "$(lab exec host1 virsh dumpxml g | sed -n 's|.*<emulator>\(.*\)</emulator>.*|\1|p')" "$LAB_STATE/qemu-here"
 config=$(with_network host2 'backend = "exec"' "program = \"$adapter\"" '[hook]' 'host = "host2"' \
-    "log = \"$LAB_STATE/follow.log\"")
+    "log = \"$LAB_STATE/follow.log\"" 'tap-queue = 5000')
 sed -i "/^\[hosts.host2\]/a emulator = \"$LAB_STATE/qemu-here\"" "$config"
 mkdir -p "$LAB_STATE/host2/etc/hooks/qemu.d"
 cat >"$LAB_STATE/host2/etc/hooks/qemu.d/vmigrate" <<EOT
@@ -75,6 +75,8 @@ jq -e '.source == "host1" and .destination == "host2"' <(sed 's/^[a-z]* //' "$st
     fail "not this migration: $(cat "$steps")"
 lab exec host2 virsh dumpxml g | grep -F "<emulator>$LAB_STATE/qemu-here</emulator>" >/dev/null ||
     fail "not the QEMU of host2"
+tap=$(lab exec host2 virsh domiflist g | awk '/vnet/ {print $1}')
+[ "$(lab exec host2 cat "/sys/class/net/$tap/tx_queue_len")" = 5000 ] || fail "the queue of tap '$tap' was not set"
 nobody_follows() { ! lab exec host2 pgrep -x vmigrate >/dev/null; }
 eventually 10 nobody_follows || fail "the follower goes on"
 echo "hook: virsh's migration was followed, the guest runs with the QEMU of host2"
