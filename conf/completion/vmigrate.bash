@@ -55,7 +55,7 @@ _vmigrate() {
         [recover]="--all --abort --elsewhere"
         [history]="--outcome --limit --accuracy"
         [show]="--samples"
-        [net]="--from --to --migration --all"
+        [net]="--from --to --uuid --card --vni --migration --all"
         [hook]=""
         [hosts]="--guests"
         [doctor]=""

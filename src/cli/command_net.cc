@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/net_follow.h"
+#include "cli/net_guest.h"
 #include "cli/network.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -21,12 +22,14 @@ namespace {
 
 constexpr milliseconds kPatience = seconds(5);
 constexpr milliseconds kBetweenLooks = seconds(1);
+constexpr milliseconds kBetweenFollowerLooks{200};
 
 struct Wanted {
     std::string action;  ///< "status", "relay list", "lock", ...
     std::string guest;
     std::optional<std::string> from;
     std::optional<std::string> to;
+    NetGuestWords described;
     std::optional<std::uint32_t> migration;
     bool all = false;
     bool json = false;
@@ -154,22 +157,56 @@ Result<GuestFacts> find_guest(const Config& config, const Wanted& wanted) {
                                                   quoted(wanted.guest), *wanted.from, *wanted.to));
 }
 
-/// Until another process has committed or rolled back.
-Result<void> follow(NetworkHandover& network, LocationRegistry& registry,
-                    const std::string& guest_uuid) {
-    if (auto begun = network.begin(); !begun) {
-        return begun;
+/// Until another process has committed or rolled back, or moves the guest anew. Nothing is
+/// followed any more when it returns.
+Result<Location> follow(std::unique_ptr<NetworkHandover> network, LocationRegistry& registry,
+                        const std::string& guest_uuid) {
+    if (auto begun = network->begin(); !begun) {
+        return fail(begun.error());
     }
+    std::optional<Location> first;
     for (;;) {
         const auto place = registry.find(guest_uuid);
         if (!place) {
             return fail(place.error());
         }
-        if (!*place || !(*place)->locked) {
-            return {};
+        const auto now = place->value_or(Location{});
+        first = first ? first : now;
+        if (!now.locked || now.version != first->version) {
+            return Location{now.host, first->version, first->migration, now.locked};
         }
-        std::this_thread::sleep_for(kBetweenLooks);
+        std::this_thread::sleep_for(kBetweenFollowerLooks);
     }
+}
+
+/// What was put back while another process took it away is taken away again.
+Result<void> unlock_begin(const NetworkConfig& config, const std::string& from,
+                          std::unique_ptr<NetworkHandover> network, LocationRegistry& registry,
+                          const std::string& guest_uuid) {
+    const auto end = follow(std::move(network), registry, guest_uuid);
+    if (!end) {
+        return fail(end.error());
+    }
+    if (end->host == from && end->migration != 0) {
+        return handover::remove_own_flows(config.switches, end->migration, config.times.request);
+    }
+    return {};
+}
+
+/// As libvirt knows it, or as the command line describes it.
+Result<GuestFacts> guest_of(const Config& config, const Wanted& wanted) {
+    for (const auto& name : {*wanted.from, *wanted.to}) {
+        if (const auto host = config.host(name); !host) {
+            return fail(host.error());
+        }
+    }
+    if (*wanted.from == *wanted.to) {
+        return fail(ErrorKind::usage, fmt::format("--from and --to are both {}", *wanted.to));
+    }
+    if (!wanted.described.describes()) {
+        return find_guest(config, wanted);
+    }
+    return described_guest(wanted.described);
 }
 
 Result<void> step(const Config& config, const Wanted& wanted) {
@@ -179,13 +216,18 @@ Result<void> step(const Config& config, const Wanted& wanted) {
         return fail(store.error());
     }
     const libvirt::EventLoop loop;
-    const auto guest = find_guest(config, wanted);
+    const auto guest = guest_of(config, wanted);
     if (!guest) {
         return fail(guest.error());
     }
+    auto networks = described_networks(wanted.described, *guest);
+    if (!networks) {
+        return fail(networks.error());
+    }
     const auto registry = (*store)->locations();
-    const auto network =
-        make_network(config, Options{}, {*guest, *wanted.from, *wanted.to, *registry, nullptr});
+    auto network =
+        make_network(config, Options{},
+                     {*guest, *wanted.from, *wanted.to, *registry, nullptr, std::move(*networks)});
     if (!network) {
         return fail(network.error());
     }
@@ -193,7 +235,8 @@ Result<void> step(const Config& config, const Wanted& wanted) {
         return (*network)->lock();
     }
     if (wanted.action == "unlock-begin") {
-        return follow(**network, *registry, guest->ref.uuid);
+        return unlock_begin(config.network, *wanted.from, std::move(*network), *registry,
+                            guest->ref.uuid);
     }
     return wanted.action == "unlock-commit" ? (*network)->commit() : (*network)->rollback();
 }
@@ -222,15 +265,16 @@ int act(const Config& config, const Wanted& wanted) {
     if (wanted.action == "relay clean") {
         return clean(network, wanted);
     }
-    if (wanted.guest.empty() || !wanted.from || !wanted.to) {
+    if (wanted.guest.empty() == !wanted.described.describes() || !wanted.from || !wanted.to) {
         return complain({ErrorKind::usage, fmt::format("net {0}: write vmigrate net {0} GUEST "
-                                                       "--from HOST --to HOST",
+                                                       "--from HOST --to HOST, or --uuid and "
+                                                       "--card instead of the guest",
                                                        wanted.action)});
     }
     const auto done = step(config, wanted);
     if (wanted.json) {
         print_line({{"action", wanted.action},
-                    {"guest", wanted.guest},
+                    {"guest", wanted.guest.empty() ? wanted.described.uuid : wanted.guest},
                     {"error", done ? Json() : Json(done.error().message)}});
     }
     return done ? kExitDone : complain(done.error());
@@ -267,6 +311,8 @@ int run_net(const Words& words) {
                         "vmigrate net unlock-begin web1 --from host1 --to host2\n"
                         "vmigrate net unlock-commit web1 --from host1 --to host2\n"
                         "vmigrate net rollback web1 --from host1 --to host2\n"
+                        "vmigrate net lock --uuid 2c7e5a4e-7d0b-4c0e-9a4f-6f1f3a1b2c3d "
+                        "--card 52:54:00:12:34:56,port-1,4711 --from host1 --to host2\n"
                         "vmigrate net follow web1 --to host2");
     Words rest;
     Wanted wanted;
@@ -277,6 +323,16 @@ int run_net(const Words& words) {
         ->type_name("");
     app.add_option("--from", wanted.from, "Host that the guest leaves")->type_name("HOST");
     app.add_option("--to", wanted.to, "Host that it goes to")->type_name("HOST");
+    app.add_option("--uuid", wanted.described.uuid, "Guest that no libvirt has to know")
+        ->type_name("UUID");
+    app.add_option("--card", wanted.described.cards,
+                   "Its cards: address, interface id of the port, and the network where flows do "
+                   "not tell; may be repeated")
+        ->type_name("MAC,ID[,VNI]")
+        ->allow_extra_args(false);
+    app.add_option("--vni", wanted.described.vni,
+                   "Network of the guest's cards; default: learnt from flows")
+        ->type_name("VNI");
     app.add_option("--migration", wanted.migration, "Clean: flows of this one")
         ->type_name("NUMBER");
     app.add_flag("--all", wanted.all, "Clean: everything of ours, also of moves under way");

@@ -347,6 +347,13 @@ class Reader {
             for (const auto& [at, key] : endpoints) {
                 check_endpoint(at, key, key == "openflow" ? host.openflow : host.ovsdb);
             }
+            for (const auto& other : config_.network.switches) {
+                if (missing.empty() && other.tunnel_address == host.tunnel_address) {
+                    complain(where,
+                             fmt::format("{} and {} have the same tunnel-address, {}", other.name,
+                                         host.name, format(host.tunnel_address)));
+                }
+            }
             if (missing.empty()) {
                 config_.network.switches.push_back(host);
             }
@@ -396,12 +403,24 @@ class Reader {
                 network.times.settle = time(key, node, network.times.settle);
             } else if (key == "relay-idle") {
                 network.times.relay_idle = whole_seconds(key, node, network.times.relay_idle);
+            } else if (key == "relay-priority") {
+                network.relay_priority = priority(key, node);
             } else if (key == "relay-alarm") {
                 network.times.alarm = whole_seconds(key, node, network.times.alarm);
             } else {
                 unknown_key(key, "network", config_keys().at("network"));
             }
         }
+    }
+
+    std::uint16_t priority(const toml::key& key, const toml::node& node) {
+        const auto value = node.value_exact<std::int64_t>().value_or(0);
+        if (value < 1 || value > netflow::highest_relay_priority) {
+            complain(node.source(), fmt::format("{} must be a number from 1 to {}", key.str(),
+                                                netflow::highest_relay_priority));
+            return netflow::default_relay_priority;
+        }
+        return static_cast<std::uint16_t>(value);
     }
 
     std::string backend(const toml::key& key, const toml::node& node) {
@@ -545,7 +564,8 @@ const std::map<std::string, std::vector<std::string>>& config_keys() {
         {"peers", switch_keys()},
         {"network",
          {"backend", "clear-text", "private-key", "certificate", "authority", "settle",
-          "relay-idle", "relay-alarm", "program", "program-limit", "redirect-held"}},
+          "relay-idle", "relay-alarm", "relay-priority", "program", "program-limit",
+          "redirect-held"}},
         {"hook", {"host", "strict", "log", "tap-queue"}},
         {"history", {"path"}},
         {"transport", {"clear-text"}}};

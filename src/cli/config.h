@@ -32,6 +32,7 @@ struct NetworkConfig {
     ClearText clear_text = ClearText::refuse;
     netflow::TlsFiles tls;
     handover::OvsTimes times;
+    std::uint16_t relay_priority = netflow::default_relay_priority;
     std::vector<handover::OvsHost> switches;  ///< by name; peers are no hosts
 };
 

@@ -31,10 +31,14 @@ Result<handover::OvsTask> ovs_task(const NetworkConfig& network, const NetworkOf
     handover::OvsTask task;
     task.guest_uuid = move.guest.ref.uuid;
     task.times = network.times;
+    task.relay_priority = network.relay_priority;
     for (const auto& nic : move.guest.nics) {
         auto one = card(nic, move.guest.ref);
         if (!one) {
             return fail(one.error());
+        }
+        if (const auto vni = move.vnis.find(nic.mac); vni != move.vnis.end()) {
+            one->vni = vni->second;
         }
         task.nics.push_back(std::move(*one));
     }

@@ -3,6 +3,7 @@
 // The network of one migration, as the configuration has it.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "cli/config.h"
@@ -20,6 +21,8 @@ struct NetworkOf {
     const std::string& destination;
     LocationRegistry& registry;
     libvirt::Session* session;  ///< to the destination; nullptr: there is none
+    /// Networks of cards, where they are not to be learnt from flows.
+    std::map<std::string, netflow::TunnelId> vnis = {};  ///< by MAC address
 };
 
 /// `options` are those of the migration. A guest that does not run has no traffic to be turned.

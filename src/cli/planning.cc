@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/checks.h"
+#include "cli/network.h"
 #include "libvirt/survey.h"
 
 namespace vmigrate::cli {
@@ -192,6 +193,28 @@ Error with_holder(Error error, const std::string& guest, history::Store& store) 
     return error;
 }
 
+/// What the switches say beforehand; nothing where no switch is turned.
+std::optional<Check> check_switches(const Config& config, const Plan& plan, history::Store& store) {
+    if (backend_of(config.network, plan.source.name) != "ovs") {
+        return std::nullopt;
+    }
+    const auto locations = store.locations();
+    const auto network = make_network(
+        config, plan.request.options,
+        {plan.guest, plan.source.name, plan.destination.host.name, *locations, nullptr});
+    if (network && (*network)->backend() != "ovs") {
+        return std::nullopt;
+    }
+    const auto good = network ? (*network)->check() : fail(network.error());
+    if (good) {
+        return Check{"switches", Check::Verdict::passed, "both have what relays need", ""};
+    }
+    const auto& said = good.error().message;
+    const auto end = said.rfind("; ");
+    return Check{"switches", Check::Verdict::failed, said.substr(0, end),
+                 end != std::string::npos ? said.substr(end + 2) : "see 'vmigrate net status'"};
+}
+
 }  // namespace
 
 Result<std::vector<libvirt::HostAccess>> hosts_to_ask(const Config& config,
@@ -319,6 +342,9 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
     auto& checks = planned.plan.checks;
     const auto own = own_checks(config, source.guest->ref, store);
     checks.insert(checks.end(), own.begin(), own.end());
+    if (auto switches = check_switches(config, planned.plan, store)) {
+        checks.push_back(std::move(*switches));
+    }
     planned.source = std::move(source.session);
     planned.destination = std::move((*scouts)[surveyed->scouts[chosen]].session);
     return planned;

@@ -53,9 +53,10 @@ Result<void> set_switch_key(handover::OvsHost& host, std::string_view key,
     }
     if (key == "tunnel-address") {
         const auto address = netflow::parse_ipv4(value);
-        if (!address) {
-            return fail(ErrorKind::usage,
-                        fmt::format("tunnel-address = {} is no IPv4 address", quoted(value)));
+        if (!address || !is_unicast(*address)) {
+            return fail(ErrorKind::usage, fmt::format("tunnel-address = {} is no IPv4 address of a "
+                                                      "host",
+                                                      quoted(value)));
         }
         host.tunnel_address = *address;
         return {};

@@ -49,6 +49,7 @@ Ovs::Ovs(OvsTask task, LocationRegistry& registry)
     }
     move_.source = task_.source.end();
     move_.destination = task_.destination.end();
+    move_.relay_priority = task_.relay_priority;
     for (const auto& nic : task_.nics) {
         move_.nics.push_back({nic.mac, nic.vni, Port::any, Port::any});
     }
@@ -134,8 +135,17 @@ Result<void> Ovs::redirect() {
     if (!follower_) {
         return fail(ErrorKind::network, "the destination's port was not there in time");
     }
-    if (auto copied = follower_->wait_for_copies(now() + task_.times.request); !copied) {
+    // what was lost in between is awaited only for a moment: the guest may be standing still
+    constexpr milliseconds for_a_restart{300};
+    const auto patience = copied_ ? for_a_restart : task_.times.request;
+    if (auto copied = follower_->wait_for_copies(now() + patience); !copied) {
         return copied;
+    }
+    copied_ = true;
+    for (const auto& nic : move_.nics) {
+        if (const auto there = destination_.taken_from(nic.at_destination); !there) {
+            return fail(there.error());
+        }
     }
     auto scene = look();
     // put back by withdraw() a moment ago, and perhaps not told yet
@@ -257,10 +267,16 @@ void Ovs::commit_here() {
     }
     FlowList relays;
     for (const auto& step : vmigrate::netflow::commit(scene, cutover_.redirects, may_loop)) {
-        static_cast<void>(apply(step));
+        const auto done = apply(step);
         for (const auto& change : step.changes) {
             if (change.command == FlowCommand::add) {
                 relays.push_back(change.flow);
+            }
+        }
+        if (!done && step.at == source_.host().name) {
+            // the follower goes on to try; the source's own senders were not replaced either
+            for (const auto& redirect : cutover_.redirects) {
+                relays.push_back(as_relay(redirect, move_, scene.times));
             }
         }
     }
@@ -313,6 +329,10 @@ Result<void> Ovs::rollback() {
     if (auto known = pick_up(); !known) {
         return known;
     }
+    if (redirected_) {
+        // first of all: the guest runs here, and its traffic goes there
+        static_cast<void>(withdraw_steps());
+    }
     follower_.reset();
     problems_.clear();
     if (!locked_) {
@@ -322,7 +342,8 @@ Result<void> Ovs::rollback() {
         static_cast<void>(apply(step));
     }
     free_both();
-    if (auto remembered = remember(task_.source.name, false); !remembered) {
+    // what was not done can be done by another process
+    if (auto remembered = remember(task_.source.name, !problems_.empty()); !remembered) {
         problems_.push_back(remembered.error().message);
     }
     redirected_ = false;

@@ -24,6 +24,7 @@ class Ovs final : public NetworkHandover {
     ~Ovs() override;
 
     std::string_view backend() const override { return "ovs"; }
+    Result<void> check() override;
     bool wants_hold() const override { return true; }
     Result<void> lock() override;
     Result<void> begin() override;
@@ -74,6 +75,7 @@ class Ovs final : public NetworkHandover {
     netflow::Move move_;
     std::uint64_t version_ = 0;
     bool locked_ = false;
+    bool copied_ = false;  ///< all of the guest's flows were on the destination once
     bool redirected_ = false;
     bool committed_ = false;
     netflow::Cutover cutover_;

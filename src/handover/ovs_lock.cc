@@ -37,18 +37,23 @@ Result<void> Ovs::lock() {
     if (auto taken = take_version(); !taken) {
         return taken;
     }
+    if (auto good = check(); !good) {
+        return good;
+    }
     if (auto found = find_cards(); !found) {
         return found;
     }
     move_.migration = drawn_number();
-    if (auto claimed = claim_both(); !claimed) {
-        return claimed;
+    auto locked = claim_both();
+    if (locked) {
+        locked = remember(task_.source.name, true);
     }
-    if (auto remembered = remember(task_.source.name, true); !remembered) {
-        return remembered;
+    locked_ = locked.has_value();
+    if (!locked_) {
+        free_both();  // what does not answer now is free in a while, see moved_by_another()
+        problems_.clear();
     }
-    locked_ = true;
-    return {};
+    return locked;
 }
 
 /// The next version after the newest that anybody knows. A peer that does not answer now is named

@@ -45,6 +45,7 @@ struct OvsTask {
     OvsHost source;
     OvsHost destination;
     std::vector<OvsHost> peers;
+    std::uint16_t relay_priority = netflow::default_relay_priority;
     OvsTimes times;
 };
 

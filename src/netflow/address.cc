@@ -40,6 +40,15 @@ Result<Ipv6> parse_ipv6(std::string_view text) {
     return ip;
 }
 
+bool is_unicast(const Mac& mac) {
+    return (mac.octets[0] & 1U) == 0 && mac != Mac{};
+}
+
+bool is_unicast(const Ipv4& ip) {
+    constexpr std::uint8_t first_group = 224;  // above are groups, reserved ones and the broadcast
+    return ip.octets[0] != 0 && ip.octets[0] < first_group;
+}
+
 std::string format(const Mac& mac) {
     return fmt::format("{:02x}", fmt::join(mac.octets, ":"));
 }

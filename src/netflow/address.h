@@ -48,6 +48,10 @@ Result<Mac> parse_mac(std::string_view text);
 Result<Ipv4> parse_ipv4(std::string_view text);
 Result<Ipv6> parse_ipv6(std::string_view text);
 
+/// An address that one station has: no group, not all zero.
+bool is_unicast(const Mac& mac);
+bool is_unicast(const Ipv4& ip);
+
 std::string format(const Mac& mac);  ///< "52:54:00:12:34:56"
 std::string format(const Ipv4& ip);  ///< "10.0.0.1"
 std::string format(const Ipv6& ip);  ///< "fe80::1"

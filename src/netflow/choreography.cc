@@ -119,13 +119,14 @@ std::vector<Step> commit(const Scene& scene, const FlowList& redirects, bool may
             relays.push_back(FlowMod::add(loop_guard(move, nic)));
         }
     }
-    const auto at_source = replaced(scene.source, move, replaced_at_source);
-    std::ranges::copy(at_source, std::back_inserter(relays));
+    auto at_source = replaced(scene.source, move, replaced_at_source);
     for (const auto& redirect : redirects) {
         relays.push_back(is_replaced(redirect, at_source)
                              ? FlowMod::remove_strict(FlowKey::of(redirect))
                              : FlowMod::add(as_relay(redirect, move, scene.times)));
     }
+    // after a relay: who follows the source is told by it that the guest has gone
+    std::ranges::move(at_source, std::back_inserter(relays));
     std::vector<Step> steps;
     put(steps, {"relay", move.source.name, std::move(relays), Step::Duty::report});
     put(steps, {"replace", move.destination.name,

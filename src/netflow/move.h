@@ -27,12 +27,17 @@ struct GuestNic {
     friend bool operator==(const GuestNic&, const GuestNic&) = default;
 };
 
+/// Above every flow that serves a guest; guards are one above.
+inline constexpr std::uint16_t default_relay_priority = 60200;
+inline constexpr std::uint16_t highest_relay_priority = 65534;
+
 struct Move {
     BridgeEnd source;
     BridgeEnd destination;
     std::vector<GuestNic> nics;
     std::uint32_t migration = 0;  ///< in the cookies; at most OwnCookie::max_migration
     std::uint16_t version = 0;    ///< of the guest's location
+    std::uint16_t relay_priority = default_relay_priority;
 };
 
 using FlowList = std::vector<Flow>;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netflow/ovsdb.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <nlohmann/json.hpp>
@@ -16,6 +17,11 @@ constexpr std::size_t largest_object = 64UL << 20U;
 
 const char* name_of(Ovsdb::Table table) {
     return table == Ovsdb::Table::bridge ? "Bridge" : "Interface";
+}
+
+std::string no_such(Ovsdb::Table table, const std::string& name) {
+    return fmt::format("it has no {} {}", table == Ovsdb::Table::bridge ? "bridge" : "interface",
+                       quoted(name));
 }
 
 Json where_name(const std::string& name) {
@@ -274,7 +280,7 @@ Result<ExternalIds> Ovsdb::external_ids(Table table, const std::string& name) {
         return fail(found.error());
     }
     if (found->empty()) {
-        return fail(ErrorKind::not_found, "the switch has no " + quoted(name));
+        return fail(ErrorKind::not_found, no_such(table, name));
     }
     return map_of(member(found->front(), "external_ids"));
 }
@@ -304,7 +310,7 @@ Result<void> Ovsdb::set_external_ids(Table table, const std::string& name, const
         return fail(count.error());
     }
     if (*count == 0) {
-        return fail(ErrorKind::not_found, "the switch has no " + quoted(name));
+        return fail(ErrorKind::not_found, no_such(table, name));
     }
     return {};
 }

@@ -25,7 +25,7 @@ bool twin_is_in_use(Mac mac) {
 
 Flow redirect(const Move& move, RelayTimes times) {
     Flow flow;
-    flow.priority = relay_priority;
+    flow.priority = move.relay_priority;
     flow.cookie = cookie_of(move, FlowKind::redirect);
     flow.hard_timeout = times.hard;
     return flow;
@@ -98,10 +98,10 @@ void redirect_one(const Flow& flow, const Move& move, RelayTimes times, Redirect
     if (role != FlowRole::serving) {
         return;
     }
-    if (flow.priority >= relay_priority) {
+    if (flow.priority >= move.relay_priority) {
         result.uncovered.push_back(said(flow, "its priority " + std::to_string(flow.priority) +
                                                   " is not below " +
-                                                  std::to_string(relay_priority)));
+                                                  std::to_string(move.relay_priority)));
         return;
     }
     if (covered_by_tunnel(flow, move, *nic)) {
@@ -142,6 +142,21 @@ Match loosened(Match match) {
     return match;
 }
 
+std::optional<Flow> not_below_relays(const FlowList& flows, const Move& move) {
+    const auto found = std::ranges::find_if(flows, [&](const Flow& flow) {
+        if (flow.priority < move.relay_priority) {
+            return false;
+        }
+        const auto [role, nic] = classify(flow, move);
+        const auto in_port = flow.match.get(field::in_port);
+        // what comes by the tunnel is caught in the first table
+        const bool first = flow.table == TableId{0};
+        return (role == FlowRole::serving && (first || !covered_by_tunnel(flow, move, *nic))) ||
+               (role == FlowRole::aimed && first && (!in_port || in_port == move.source.tunnel));
+    });
+    return found != flows.end() ? std::optional(*found) : std::nullopt;
+}
+
 Redirects redirects_for(const FlowList& flows, const Move& move, RelayTimes times) {
     Redirects result;
     for (const auto& nic : move.nics) {
@@ -178,7 +193,7 @@ bool relays_guest(const Flow& flow, const Move& move) {
 
 Flow loop_guard(const Move& move, const GuestNic& nic) {
     Flow flow;
-    flow.priority = guard_priority;
+    flow.priority = static_cast<std::uint16_t>(move.relay_priority + 1);
     flow.cookie = cookie_of(move, FlowKind::guard);
     flow.match.set(field::in_port, move.source.tunnel)
         .set(field::tun_src, move.destination.address);

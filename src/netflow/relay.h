@@ -13,9 +13,6 @@
 
 namespace vmigrate::netflow {
 
-inline constexpr std::uint16_t relay_priority = 60200;
-inline constexpr std::uint16_t guard_priority = 60201;
-
 struct RelayTimes {
     seconds idle{180};  ///< a relay goes when nothing came for this long
     seconds hard{60};   ///< a redirect goes by itself: nobody may be there to take it back
@@ -23,6 +20,9 @@ struct RelayTimes {
 
 /// The match with those bits open, where it has tun_id or dl_dst.
 Match loosened(Match match);
+
+/// One of the source's flows that catches what is for the guest before a relay would.
+std::optional<Flow> not_below_relays(const FlowList& flows, const Move& move);
 
 /// What is sent on, as redirects, and what is not.
 struct Redirects {

@@ -19,6 +19,9 @@ class NetworkHandover {
   public:
     virtual ~NetworkHandover() = default;
     virtual std::string_view backend() const = 0;
+    /// Before lock(), or without it: what would keep the steps from working, as far as it shows.
+    /// Error: "what; how to fix it". Changes nothing.
+    virtual Result<void> check() { return {}; }
     /// redirect() had better come before the guest stops: when it returns, what arrives for the
     /// guest goes to the destination, and the guest has taken what came before.
     virtual bool wants_hold() const { return false; }

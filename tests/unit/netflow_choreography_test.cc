@@ -40,9 +40,9 @@ TEST_CASE("a redirect takes what comes by the tunnel and from neighbours") {
 TEST_CASE("a commit makes relays of redirects and replaces everywhere") {
     const auto scene = one_of_each();
     CHECK(text(commit(scene, cutover(scene).redirects, false)) == R"(relay at a, or report
-  MODIFY_STRICT cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=2,dl_dst=52:54:00:00:00:01 actions=set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,output:64200
   ADD cookie=0x766d100000070001, table=0, idle_timeout=180, send_flow_rem priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.2->tun_dst,IN_PORT
   DELETE_STRICT cookie=0x0, table=0, priority=60200,in_port=2,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
+  MODIFY_STRICT cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=2,dl_dst=52:54:00:00:00:01 actions=set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,output:64200
 replace at b, or report
   MODIFY_STRICT cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=4,dl_dst=52:54:00:00:00:01 actions=output:9
 )");
@@ -143,10 +143,41 @@ TEST_CASE("one flow for all senders is redirected whatever they come by") {
 
 TEST_CASE("a redirect does not go below a flow that serves the guest") {
     auto scene = one_of_each();
-    scene.source[1].priority = relay_priority;
+    scene.source[1].priority = default_relay_priority;
     CHECK(cutover(scene).uncovered ==
           std::vector<std::string>{"not redirected: in_port=2,dl_dst=52:54:00:00:00:01: its "
                                    "priority 60200 is not below 60200"});
+}
+
+TEST_CASE("relays have the priority that they are given, guards the next") {
+    auto scene = one_of_each();
+    scene.move.relay_priority = 61000;
+    for (const auto& one : cutover(scene).redirects) {
+        CHECK(one.priority == 61000);
+    }
+    CHECK(loop_guard(scene.move, scene.move.nics[0]).priority == 61001);
+}
+
+TEST_CASE("what would be caught before a relay is found") {
+    const auto move = a_to_b();
+    const auto found = [&](Flow one, std::uint16_t priority, std::uint8_t in_table = 0) {
+        one.priority = priority;
+        one.table = TableId{in_table};
+        return not_below_relays({one}, move).has_value();
+    };
+    const auto from_neighbour = flow(from_port(Port{2}, mac(1)), to_port(Port{5}));
+    const auto by_the_tunnel = flow(from_tunnel(mac(1)), to_port(Port{5}));
+    const auto drop = flow(from_tunnel(mac(1)), {});
+    CHECK(!found(from_neighbour, 60199));
+    CHECK(found(from_neighbour, 60200));
+    CHECK(found(from_neighbour, 60200, 3));
+    CHECK(found(by_the_tunnel, 65535));
+    CHECK(found(drop, 60200));
+    // relays of what comes by the tunnel are in the first table
+    CHECK(!found(by_the_tunnel, 60200, 3));
+    CHECK(!found(drop, 60200, 3));
+    CHECK(!found(flow(from_port(Port{2}, mac(1)), {}), 60200));
+    CHECK(!found(flow(from_tunnel(mac(7)), to_port(Port{3})), 60200));
 }
 
 TEST_CASE("no bit is left open that would catch a group in use") {
