@@ -31,7 +31,8 @@ Ovs::Drained Ovs::watch_relays() {
     auto quiet_since = now();
     for (;;) {
         const auto left = source_.stats(relays);
-        if (left && left->empty()) {
+        // a switch that has been restarted has none for a moment
+        if (left && left->empty() && !(follower_ && follower_->guards_relays())) {
             return Drained::gone;
         }
         std::uint64_t sum = 0;

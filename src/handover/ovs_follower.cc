@@ -100,7 +100,9 @@ bool OvsFollower::follow(Side& side) {
 
 void OvsFollower::took(Side& side, const FlowChange& change) {
     if (change.kind == Kind::lost || change.kind == Kind::synchronized) {
+        side.writer.reset();  // lost as well, or of a switch that has been restarted
         const std::scoped_lock lock(mutex_);
+        complete_ = false;  // until a comparison has shown what changed meanwhile
         problem_ = change.kind == Kind::lost
                        ? "switch of " + side.name + ": " + side.monitor.problem()
                        : "";
@@ -143,25 +145,33 @@ void OvsFollower::put_back(Side& side, const FlowChange& change) {
     }
 }
 
-/// As long as the guest is on the source, what serves it there is right, whoever deletes it.
-bool OvsFollower::keep_serving(const FlowChange& change) {
-    if (change.kind != Kind::removed || change.reason != RemovedReason::deleted ||
-        classify(change.flow, move_).role != FlowRole::serving) {
+/// As long as the guest is on the source, what serves it there is right, whoever deletes it; and
+/// what went while nobody could see it went with a restart of the switch, whatever it was for.
+bool OvsFollower::keep_at_source(const FlowChange& change) {
+    const bool unseen = !change.reason;
+    if (change.kind != Kind::removed || (!unseen && change.reason != RemovedReason::deleted)) {
+        return false;
+    }
+    const auto role = classify(change.flow, move_).role;
+    if (role != FlowRole::serving &&
+        (!unseen || (role != FlowRole::aimed && role != FlowRole::sent))) {
         return false;
     }
     {
         const std::scoped_lock lock(mutex_);
-        if (frozen_ || source_->restores_left == 0) {
+        if (frozen_ || (!unseen && source_->restores_left == 0)) {
             return false;
         }
-        --source_->restores_left;
+        if (!unseen) {
+            --source_->restores_left;
+        }
         ++restored_;
     }
     return write(*source_, {FlowMod::add(change.flow)});
 }
 
 void OvsFollower::took_at_source(const FlowChange& change) {
-    if (keep_serving(change)) {
+    if (keep_at_source(change)) {
         return;
     }
     std::vector<FlowMod> changes;
@@ -170,6 +180,8 @@ void OvsFollower::took_at_source(const FlowChange& change) {
         const auto key = FlowKey::of(change.flow);
         const bool there = change.kind != Kind::removed;
         const auto& others = destination_->monitor.flows();
+        // another process has committed: what changes from here on is no example any more
+        frozen_ = frozen_ || (there && change.flow.cookie == cookie_of(move_, FlowKind::relay));
         if (there && classify(change.flow, move_).role != FlowRole::unrelated) {
             source_->flows[key] = change.flow;
         } else {
@@ -259,7 +271,10 @@ void OvsFollower::restore_source() {
     {
         const std::scoped_lock lock(mutex_);
         for (const auto& [key, flow] : source_->guarded) {
-            if (!source_->monitor.flows().contains(key)) {
+            const auto& flows = source_->monitor.flows();
+            const auto there = flows.find(key);
+            // a redirect is there where its relay was not taken
+            if (there == flows.end() || there->second.cookie != flow.cookie) {
                 ++restored_;
                 missing.push_back(FlowMod::add(flow));
             }
@@ -279,24 +294,36 @@ Result<void> OvsFollower::connect(Side& side) {
     return {};
 }
 
+Result<void> OvsFollower::write_all(Side& side, std::span<const FlowMod> changes) {
+    auto done = connect(side);
+    for (std::size_t at = 0; done && at < changes.size(); at += flows_at_once) {
+        if (at > 0) {
+            std::this_thread::sleep_for(pause_between);
+        }
+        const auto count = std::min(flows_at_once, changes.size() - at);
+        done = side.writer->change_all(changes.subspan(at, count));
+    }
+    if (!done && done.error().kind == ErrorKind::unreachable) {
+        side.writer.reset();
+    }
+    return done;
+}
+
 /// False, with the problem noted, when not all was done: the next comparison finds the rest.
 bool OvsFollower::write(Side& side, std::vector<FlowMod> changes) {
     if (changes.empty()) {
         return true;
     }
-    auto done = connect(side);
-    const std::span<const FlowMod> all(changes);
-    for (std::size_t at = 0; done && at < all.size(); at += flows_at_once) {
-        if (at > 0) {
-            std::this_thread::sleep_for(pause_between);
-        }
-        done = side.writer->change_all(all.subspan(at, std::min(flows_at_once, all.size() - at)));
+    if (!side.monitor.synchronized()) {
+        return false;  // it would only keep the other side waiting
+    }
+    const bool old = side.writer.has_value();
+    auto done = write_all(side, changes);
+    if (!done && old && !side.writer) {
+        done = write_all(side, changes);  // the connection may have been lost long ago
     }
     if (done) {
         return true;
-    }
-    if (done.error().kind == ErrorKind::unreachable) {
-        side.writer.reset();
     }
     const std::scoped_lock lock(mutex_);
     problem_ = "switch of " + side.name + ": " + done.error().message;
@@ -347,6 +374,13 @@ std::vector<HandedOver> OvsFollower::copies() const {
 std::vector<std::string> OvsFollower::left_out() const {
     const std::scoped_lock lock(mutex_);
     return sync_.left_out();
+}
+
+bool OvsFollower::guards_relays() const {
+    const std::scoped_lock lock(mutex_);
+    const auto relay = cookie_of(move_, FlowKind::relay);
+    return std::ranges::any_of(source_->guarded,
+                               [&](const auto& entry) { return entry.second.cookie == relay; });
 }
 
 std::uint64_t OvsFollower::restored() const {

@@ -31,7 +31,8 @@ class OvsFollower {
     OvsFollower(const OvsFollower&) = delete;
     OvsFollower& operator=(const OvsFollower&) = delete;
 
-    /// All copies are there. Error (unreachable, network): not until `until`, and why.
+    /// All copies are there, and both switches can be heard. Error (unreachable, network): not
+    /// until `until`, and why.
     Result<void> wait_for_copies(TimePoint until);
 
     struct View {
@@ -49,6 +50,8 @@ class OvsFollower {
 
     std::vector<netflow::HandedOver> copies() const;
     std::vector<std::string> left_out() const;
+    /// Relays of the source that did not go by their time; one that is not there will be.
+    bool guards_relays() const;
     /// How often a flow was put back.
     std::uint64_t restored() const;
 
@@ -57,13 +60,14 @@ class OvsFollower {
     void run();
     bool follow(Side& side);
     void took(Side& side, const netflow::FlowChange& change);
-    bool keep_serving(const netflow::FlowChange& change);
+    bool keep_at_source(const netflow::FlowChange& change);
     void took_at_source(const netflow::FlowChange& change);
     void took_at_destination(const netflow::FlowChange& change);
     void put_back(Side& side, const netflow::FlowChange& change);
     void compare();
     void restore_source();
     Result<void> connect(Side& side);
+    Result<void> write_all(Side& side, std::span<const netflow::FlowMod> changes);
     bool write(Side& side, std::vector<netflow::FlowMod> changes);
     std::optional<netflow::Port> neighbour(netflow::Mac mac) const;
 
@@ -81,7 +85,7 @@ class OvsFollower {
     std::unordered_map<netflow::FlowKey, netflow::Mac, netflow::FlowKeyHash> neighbour_of_;
     std::map<netflow::Mac, netflow::Port> neighbours_;
     bool frozen_ = false;
-    bool complete_ = false;  ///< all copies were there once
+    bool complete_ = false;  ///< all copies are there, as far as both switches can be heard
     std::uint64_t restored_ = 0;
     std::string problem_;
 

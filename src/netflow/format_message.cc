@@ -50,8 +50,8 @@ constexpr ErrorName error_names[] = {
     {17, 3, "the bundle exists"},
     {17, 4, "the bundle is closed"},
     {17, 5, "out of bundles"},
-    {17, 8, "a message of a bundle is not supported"},
-    {17, 12, "a message of the bundle failed"},
+    {17, 10, "a message of a bundle is not supported"},
+    {17, 13, "a message of the bundle failed"},
 };
 
 const char* type_name(std::uint16_t type) {

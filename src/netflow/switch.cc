@@ -73,12 +73,13 @@ Result<Envelope> Switch::ask(const Message& request) {
 
 Result<void> Switch::settle(Xid first, TimePoint until) {
     const auto barrier = session_.send(BarrierRequest{});
-    if (!barrier) {
-        return fail(barrier.error());
-    }
+    return barrier ? settle(first, *barrier, until) : fail(barrier.error());
+}
+
+Result<void> Switch::settle(Xid first, Xid last, TimePoint until) {
     Result<void> result;
     for (;;) {
-        const auto envelope = answer(first, *barrier, until);
+        const auto envelope = answer(first, last, until);
         if (!envelope) {
             return fail(envelope.error());
         }
@@ -86,7 +87,7 @@ Result<void> Switch::settle(Xid first, TimePoint until) {
         if (error != nullptr && result) {
             result = fail(ErrorKind::network, format(*error));
         }
-        if (envelope->xid == *barrier) {
+        if (envelope->xid == last) {
             return result;
         }
     }
@@ -132,6 +133,9 @@ Result<PortCounters> Switch::counters(Port port) {
         return fail(envelope.error());
     }
     const auto* reply = std::get_if<PortStatsReply>(&envelope->message);
+    if (reply != nullptr && reply->ports.empty()) {
+        return fail(ErrorKind::not_found, "it has no port " + format(port));
+    }
     if (reply == nullptr || reply->ports.size() != 1 || reply->more) {
         return unexpected_answer();
     }
@@ -206,7 +210,9 @@ Result<void> Switch::change_all(std::span<const FlowMod> mods) {
         }
         return taken;
     }
-    return control(bundle, Type::commit_request, end);
+    // a change that does not go in is named by an answer of its own, before that of the commit
+    const auto committed = session_.send(BundleControl{.id = bundle, .type = Type::commit_request});
+    return committed ? settle(*opened, *committed, end) : fail(committed.error());
 }
 
 Result<void> Switch::subscribe(const SetAsync& which) {

@@ -31,6 +31,7 @@ class Switch {
     Result<void> change_all(std::span<const FlowMod> mods);
     Result<void> barrier();
     Result<std::vector<PortDescription>> ports();
+    /// Error (not_found): there is no such port.
     Result<PortCounters> counters(Port port);
     Result<FeaturesReply> features();
     Result<void> packet_out(const PacketOut& packet);
@@ -51,7 +52,9 @@ class Switch {
     /// The next answer to one of the requests `first` to `last`; others are events or dropped.
     Result<Envelope> answer(Xid first, Xid last, TimePoint until);
     Result<Envelope> ask(const Message& request);
-    /// Sends a barrier and reads all answers up to its own; the first error among them.
+    /// Reads the answers up to that to `last`; the first error among them.
+    Result<void> settle(Xid first, Xid last, TimePoint until);
+    /// The same after a barrier.
     Result<void> settle(Xid first, TimePoint until);
     Result<void> control(std::uint32_t bundle, BundleControl::Type type, TimePoint until);
     void keep(Envelope envelope);

@@ -12,12 +12,14 @@
 namespace vmigrate::test {
 
 inline int checks = 0;
+inline void (*at_failure)() = [] {};  ///< says more
 
 #define CHECK(what)                                                       \
     do {                                                                  \
         ++vmigrate::test::checks;                                         \
         if (!(what)) {                                                    \
             std::fprintf(stderr, "FAIL: line %d: %s\n", __LINE__, #what); \
+            vmigrate::test::at_failure();                                 \
             std::exit(1);                                                 \
         }                                                                 \
     } while (false)
@@ -28,6 +30,7 @@ T must(Result<T> result, int line) {
     ++checks;
     if (!result) {
         std::fprintf(stderr, "FAIL: line %d: %s\n", line, result.error().message.c_str());
+        at_failure();
         std::exit(1);
     }
     if constexpr (!std::is_void_v<T>) {
