@@ -39,7 +39,7 @@ enum class FlowKind : std::uint8_t {
     mirror = 3,    ///< copies traffic to the destination
     synced = 4,    ///< a copy of the source's flow
     guard = 5,     ///< stops loops and strays
-    replaced = 6   ///< a peer's flow with a new tunnel destination
+    replaced = 6   ///< leads to the guest's new place until its controller makes it anew
 };
 
 struct OwnCookie {

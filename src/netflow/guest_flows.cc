@@ -23,10 +23,10 @@ const GuestNic* nic_at(const Move& move, Port port) {
     return found != move.nics.end() ? &*found : nullptr;
 }
 
-/// Copies are flows of the guest like any other.
+/// Copies, and flows that are held for their controller, are flows of the guest like any other.
 bool is_own(const Flow& flow) {
     const auto own = OwnCookie::decode(flow.cookie);
-    return own && own->kind != FlowKind::synced;
+    return own && own->kind != FlowKind::synced && own->kind != FlowKind::replaced;
 }
 
 const GuestNic* sender(const Flow& flow, const Move& move) {

@@ -121,9 +121,11 @@ void redirect_one(const Flow& flow, const Move& move, RelayTimes times, Redirect
     }
 }
 
+/// Flows that are held for their controller are its own in all but the cookie.
 bool for_guest(const Flow& flow, const Move& move) {
     const auto to = flow.match.get(field::eth_dst);
-    return to && nic_with(move, *to) != nullptr && !OwnCookie::decode(flow.cookie);
+    const auto own = OwnCookie::decode(flow.cookie);
+    return to && nic_with(move, *to) != nullptr && (!own || own->kind == FlowKind::replaced);
 }
 
 bool sends_to(const Outputs& outputs, Ipv4 end) {
