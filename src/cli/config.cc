@@ -53,9 +53,7 @@ class Reader {
         check_switches();
         check_hook();
         if (exec_wanted_ && config_.network.program.path.empty()) {
-            complain(*exec_wanted_,
-                     "the network back end 'exec' needs program = \"/PATH\" in "
-                     "[network]");
+            complain(*exec_wanted_, "'exec' needs program = \"/PATH\" in [network]");
         }
         if (errors_.empty()) {
             config_.exists = true;
@@ -407,6 +405,8 @@ class Reader {
                 network.relay_priority = priority(key, node);
             } else if (key == "relay-alarm") {
                 network.times.alarm = whole_seconds(key, node, network.times.alarm);
+            } else if (key == "refresh") {
+                network.refresh = refresh(key, node);
             } else {
                 unknown_key(key, "network", config_keys().at("network"));
             }
@@ -432,6 +432,20 @@ class Reader {
             exec_wanted_ = key.source();
         }
         return name;
+    }
+
+    handover::RefreshBy refresh(const toml::key& key, const toml::node& node) {
+        const auto word = text(key, node);
+        if (word == "exec") {
+            exec_wanted_ = key.source();
+            return handover::RefreshBy::program;
+        }
+        if (!word.empty() && word != "off" && word != "controller") {
+            complain(node.source(),
+                     fmt::format("refresh = {} is none of \"off\", \"controller\" and \"exec\"",
+                                 quoted(word)));
+        }
+        return word == "controller" ? handover::RefreshBy::controller : handover::RefreshBy::nobody;
     }
 
     bool truth(const toml::key& key, const toml::node& node) {
@@ -564,7 +578,7 @@ const std::map<std::string, std::vector<std::string>>& config_keys() {
         {"peers", switch_keys()},
         {"network",
          {"backend", "clear-text", "private-key", "certificate", "authority", "settle",
-          "relay-idle", "relay-alarm", "relay-priority", "program", "program-limit",
+          "relay-idle", "relay-alarm", "relay-priority", "refresh", "program", "program-limit",
           "redirect-held"}},
         {"hook", {"host", "strict", "log", "tap-queue"}},
         {"history", {"path"}},

@@ -27,11 +27,28 @@ Result<handover::OvsNic> card(const NicFacts& nic, const GuestRef& guest) {
     return handover::OvsNic{*mac, nic.interface_id};
 }
 
+handover::ExecTask exec_task(const NetworkProgram& program, const NetworkOf& move) {
+    handover::ExecTask task;
+    task.program = program.path;
+    task.limit = program.limit;
+    task.redirect_held = program.redirect_held;
+    task.guest_name = move.guest.ref.name;
+    task.guest_uuid = move.guest.ref.uuid;
+    task.source = move.source;
+    task.destination = move.destination;
+    for (const auto& nic : move.guest.nics) {
+        task.cards.push_back({nic.mac, nic.type == "bridge" ? nic.source : "", nic.interface_id});
+    }
+    return task;
+}
+
 Result<handover::OvsTask> ovs_task(const NetworkConfig& network, const NetworkOf& move) {
     handover::OvsTask task;
     task.guest_uuid = move.guest.ref.uuid;
     task.times = network.times;
     task.relay_priority = network.relay_priority;
+    task.refresh = network.refresh;
+    task.program = exec_task(network.program, move);
     for (const auto& nic : move.guest.nics) {
         auto one = card(nic, move.guest.ref);
         if (!one) {
@@ -55,21 +72,6 @@ Result<handover::OvsTask> ovs_task(const NetworkConfig& network, const NetworkOf
         return fail(ErrorKind::config,
                     fmt::format("host {} has no switch in the configuration",
                                 quoted(task.source.name.empty() ? move.source : move.destination)));
-    }
-    return task;
-}
-
-handover::ExecTask exec_task(const NetworkProgram& program, const NetworkOf& move) {
-    handover::ExecTask task;
-    task.program = program.path;
-    task.limit = program.limit;
-    task.redirect_held = program.redirect_held;
-    task.guest_name = move.guest.ref.name;
-    task.guest_uuid = move.guest.ref.uuid;
-    task.source = move.source;
-    task.destination = move.destination;
-    for (const auto& nic : move.guest.nics) {
-        task.cards.push_back({nic.mac, nic.type == "bridge" ? nic.source : "", nic.interface_id});
     }
     return task;
 }

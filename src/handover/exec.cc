@@ -39,16 +39,15 @@ std::string last_line(std::string_view said) {
 
 }  // namespace
 
-Result<void> Exec::run(const std::string& step) const {
+Result<void> run_step(const ExecTask& task, const std::string& step) {
     const auto ended =
-        run_program({task_.program, step}, describe(task_, step).dump() + "\n", task_.limit);
+        run_program({task.program, step}, describe(task, step).dump() + "\n", task.limit);
     if (!ended) {
         return fail(ended.error());
     }
     if (ended->code != 0) {
-        return fail(ErrorKind::network,
-                    fmt::format("{} {} ended with {}: {}", quoted(task_.program), step, ended->code,
-                                last_line(ended->said)));
+        return fail(ErrorKind::network, fmt::format("{} {} ended with {}: {}", quoted(task.program),
+                                                    step, ended->code, last_line(ended->said)));
     }
     return {};
 }

@@ -33,6 +33,9 @@ struct ExecTask {
     std::vector<ExecCard> cards;
 };
 
+/// Runs the program with this step.
+Result<void> run_step(const ExecTask& task, const std::string& step);
+
 class Exec final : public NetworkHandover {
   public:
     explicit Exec(ExecTask task) : task_(std::move(task)) {}
@@ -48,7 +51,7 @@ class Exec final : public NetworkHandover {
     Result<void> rollback() override { return run("rollback"); }
 
   private:
-    Result<void> run(const std::string& step) const;
+    Result<void> run(const std::string& step) const { return run_step(task_, step); }
     /// Not again when it was done.
     Result<void> once(const std::string& step, bool& done) const;
 

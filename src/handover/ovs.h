@@ -13,6 +13,7 @@
 
 #include "handover/ovs_bridge.h"
 #include "handover/ovs_follower.h"
+#include "handover/ovs_refresh.h"
 #include "orchestrator/handover.h"
 #include "orchestrator/location.h"
 
@@ -57,6 +58,7 @@ class Ovs final : public NetworkHandover {
     /// Until the relays are gone or were quiet for a while, or the time is over.
     enum class Drained { gone, quiet, overtaken, busy, unknown };
     Drained watch_relays();
+    std::unique_ptr<OvsRefresh> begin_refresh();
     void settle();
     void guard(netflow::FlowList flows);
     Result<void> withdraw_steps();

@@ -141,6 +141,10 @@ Result<std::uint64_t> OvsBridge::taken_from(Port port) {
     return counters->sent;
 }
 
+Result<void> OvsBridge::send(const PacketOut& packet) {
+    return on_switch([&](Switch& it) { return it.packet_out(packet); });
+}
+
 Result<void> OvsBridge::send_blank(Port port, Mac mac) {
     constexpr std::array<std::uint8_t, 6> sender{0x02};      // locally administered
     constexpr std::array<std::uint8_t, 2> type{0x88, 0xb5};  // for local experiments, IEEE 802
@@ -151,7 +155,7 @@ Result<void> OvsBridge::send_blank(Port port, Mac mac) {
     out.packet.insert(out.packet.end(), sender.begin(), sender.end());
     out.packet.insert(out.packet.end(), type.begin(), type.end());
     out.packet.resize(shortest);
-    return on_switch([&](Switch& it) { return it.packet_out(out); });
+    return send(out);
 }
 
 Result<std::string> OvsBridge::note(Mac mac) {

@@ -37,6 +37,7 @@ class OvsBridge {
     Result<std::uint64_t> version(netflow::Mac mac);
     /// Packets that whoever is plugged into the port has taken from it.
     Result<std::uint64_t> taken_from(netflow::Port port);
+    Result<void> send(const netflow::PacketOut& packet);
     /// Sends a packet that no guest takes to the port of the card with this address.
     Result<void> send_blank(netflow::Port port, netflow::Mac mac);
     enum class Lock { taken, free };

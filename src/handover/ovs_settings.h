@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "handover/exec.h"
 #include "netflow/endpoint.h"
 #include "netflow/move.h"
 
@@ -37,6 +38,14 @@ struct OvsTimes {
     seconds redirect{60};        ///< after which a redirect that nobody took back goes by itself
     seconds relay_idle{180};     ///< silence after which a relay goes
     seconds alarm{180};          ///< of relaying, after which stale senders are named
+    seconds refresh{10};         ///< in which the controller is to make its flows anew
+};
+
+/// Who sees to it that the flows that were replaced are made anew.
+enum class RefreshBy {
+    nobody,
+    controller,  ///< the switches' own, asked by packets
+    program      ///< OvsTask::program, with the step "refresh"
 };
 
 struct OvsTask {
@@ -47,6 +56,8 @@ struct OvsTask {
     std::vector<OvsHost> peers;
     std::uint16_t relay_priority = netflow::default_relay_priority;
     OvsTimes times;
+    RefreshBy refresh = RefreshBy::nobody;
+    ExecTask program;  ///< for `refresh`
 };
 
 }  // namespace vmigrate::handover

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "handover/ovs_refresh.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "handover/ovs_bridge.h"
+#include "netflow/flow_monitor.h"
+#include "netflow/refresh.h"
+
+namespace vmigrate::handover {
+namespace {
+
+using namespace netflow;
+
+constexpr milliseconds first_pause{1000};
+constexpr milliseconds longest_pause{4000};
+constexpr milliseconds between_looks{50};
+/// A controller has others to serve, too.
+constexpr std::size_t questions_at_once = 100;
+
+TimePoint now() {
+    return std::chrono::steady_clock::now();
+}
+
+std::vector<Watched> flows_to(const Move& move) {
+    std::vector<Watched> sets;
+    for (const auto& nic : move.nics) {
+        sets.push_back({TableId::all, Port::any, sent_to(nic.mac).match});
+    }
+    return sets;
+}
+
+}  // namespace
+
+/// One switch; all but `settled` belongs to its thread.
+struct OvsRefresh::Bridge {
+    Bridge(const OvsHost& host, const Move& move, Refresh::Role its_role, milliseconds timeout)
+        : role(its_role),
+          nics(move.nics),
+          refresh(move, its_role),
+          monitor(host.openflow, flows_to(move), timeout),
+          access(host, timeout) {}
+
+    void look();
+    Refresh::Work begin();
+    void carry_out(const Refresh::Work& work);
+    bool is_settled() const { return begun ? refresh.waiting() == 0 : !monitor.problem().empty(); }
+
+    const Refresh::Role role;
+    const std::vector<GuestNic> nics;
+    Refresh refresh;
+    FlowMonitor monitor;
+    OvsBridge access;
+    bool begun = false;
+    std::string problem;
+    bool settled = false;
+    std::thread thread;
+};
+
+/// The flows are asked for, as the monitor does not tell their flags.
+Refresh::Work OvsRefresh::Bridge::begin() {
+    FlowList flows;
+    for (const auto& nic : nics) {
+        auto found = access.flows(sent_to(nic.mac));
+        if (!found) {
+            problem = found.error().message;
+            return {};
+        }
+        std::ranges::move(*found, std::back_inserter(flows));
+    }
+    begun = true;
+    return refresh.begin(flows);
+}
+
+/// Takes what the switch has told, and does what follows from it at once.
+void OvsRefresh::Bridge::look() {
+    Refresh::Work work;
+    while (const auto change = monitor.next()) {
+        if (begun) {
+            work.append(refresh.take(*change));
+        }
+    }
+    if (!begun && monitor.synchronized()) {
+        work.append(begin());
+    }
+    carry_out(work);
+}
+
+void OvsRefresh::Bridge::carry_out(const Refresh::Work& work) {
+    auto done = access.apply({"refresh", access.host().name, work.changes, Step::Duty::report});
+    for (const auto& question : work.questions) {
+        if (done) {
+            done = access.send(question);
+        }
+    }
+    if (!done) {
+        problem = done.error().message;
+    }
+}
+
+OvsRefresh::OvsRefresh(const Move& move, const OvsTask& task) {
+    const auto add = [&](const OvsHost& host, Refresh::Role role) {
+        bridges_.push_back(std::make_unique<Bridge>(host, move, role, task.times.request));
+    };
+    add(task.source, Refresh::Role::source);
+    add(task.destination, Refresh::Role::destination);
+    for (const auto& peer : task.peers) {
+        add(peer, Refresh::Role::peer);
+    }
+    for (auto& bridge : bridges_) {
+        bridge->thread = std::thread([this, &one = *bridge] { follow(one); });
+    }
+}
+
+OvsRefresh::~OvsRefresh() {
+    stop();
+}
+
+void OvsRefresh::stop() {
+    stop_ = true;
+    for (auto& bridge : bridges_) {
+        if (bridge->thread.joinable()) {
+            bridge->thread.join();
+        }
+    }
+}
+
+void OvsRefresh::follow(Bridge& bridge) {
+    auto pause = first_pause;
+    auto ask_at = now() + pause;
+    bool told = false;  // that the controller knows
+    while (!stop_) {
+        bridge.monitor.wait(std::min(ask_at, now() + between_looks));
+        bridge.look();
+        if (bridge.refresh.controller_knows()) {
+            controller_knows_ = true;
+        }
+        if (controller_knows_ && !told) {
+            told = true;
+            ask_at = now();
+        }
+        if (now() >= ask_at) {
+            if (told || bridge.role != Refresh::Role::source) {
+                bridge.carry_out(bridge.refresh.ask(questions_at_once));
+            }
+            ask_at = now() + pause;
+            pause = std::min(2 * pause, longest_pause);
+        }
+        const std::scoped_lock lock(mutex_);
+        bridge.settled = bridge.is_settled();
+        changed_.notify_all();
+    }
+    bridge.look();
+    bridge.carry_out(bridge.refresh.end());
+}
+
+void OvsRefresh::wait(TimePoint until) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, until, [this] {
+        return std::ranges::all_of(bridges_, [](const auto& one) { return one->settled; });
+    });
+}
+
+std::vector<std::string> OvsRefresh::end() {
+    stop();
+    std::vector<std::string> problems;
+    for (const auto& bridge : bridges_) {
+        const auto& name = bridge->access.host().name;
+        if (!bridge->begun) {
+            problems.push_back("switch of " + name + ": " +
+                               (bridge->monitor.problem().empty() ? "it did not tell its flows"
+                                                                  : bridge->monitor.problem()));
+        } else if (!bridge->problem.empty()) {
+            problems.push_back(bridge->problem);
+        } else if (const auto left = bridge->refresh.problem(); !left.empty()) {
+            problems.push_back("switch of " + name + ": " + left);
+        }
+    }
+    return problems;
+}
+
+}  // namespace vmigrate::handover
