@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <future>
+#include <thread>
 
 namespace vmigrate::handover {
 namespace {
@@ -81,11 +81,59 @@ Result<void> Ovs::outcome() {
 }
 
 Result<void> Ovs::remember(const std::string& host, bool locked) {
+    // a later move may have begun
+    const auto known = registry_.find(task_.guest_uuid);
+    if (known && *known && (*known)->version > version_) {
+        return {};
+    }
     return registry_.remember(task_.guest_uuid, {host, version_, move_.migration, locked});
 }
 
-Result<void> Ovs::begin() {
+bool Ovs::begun() const {
+    return follower_ && follower_->copies_are_made();
+}
+
+/// From the lock on what serves the guest is kept.
+void Ovs::follow() {
+    if (!follower_) {
+        follower_ = std::make_unique<OvsFollower>(move_, task_.source, task_.destination,
+                                                  task_.times.request);
+    }
+}
+
+void Ovs::stop_following() {
     if (follower_) {
+        const auto corrected = follower_->corrected();
+        corrected_.at_source += corrected.at_source;
+        corrected_.at_destination += corrected.at_destination;
+        follower_.reset();
+    }
+}
+
+std::vector<std::string> Ovs::notices() {
+    auto corrected = corrected_;
+    if (follower_) {
+        const auto more = follower_->corrected();
+        corrected.at_source += more.at_source;
+        corrected.at_destination += more.at_destination;
+    }
+    std::vector<std::string> lines;
+    const auto say = [&](const OvsHost& host, std::uint64_t count) {
+        if (count > 0) {
+            lines.push_back(
+                fmt::format("switch of {}: {} times a flow of the guest was put right "
+                            "that somebody had deleted or changed",
+                            host.name, count));
+        }
+    };
+    say(task_.source, corrected.at_source - told_.at_source);
+    say(task_.destination, corrected.at_destination - told_.at_destination);
+    told_ = corrected;
+    return lines;
+}
+
+Result<void> Ovs::begin() {
+    if (begun()) {
         return {};
     }
     if (!locked_) {
@@ -107,8 +155,8 @@ Result<void> Ovs::begin() {
         }
     }
     if (ready) {
-        follower_ = std::make_unique<OvsFollower>(move_, task_.source, task_.destination,
-                                                  task_.times.request);
+        follow();
+        follower_->copy(move_);
     }
     return ready;
 }
@@ -117,7 +165,7 @@ Scene Ovs::look() {
     Scene scene;
     scene.move = move_;
     scene.times = {task_.times.relay_idle, task_.times.redirect};
-    if (follower_) {
+    if (begun()) {
         auto view = follower_->view();
         scene.source = std::move(view.source);
         scene.destination = std::move(view.destination);
@@ -132,7 +180,7 @@ Result<void> Ovs::redirect() {
     if (redirected_ || committed_) {
         return {};
     }
-    if (!follower_) {
+    if (!begun()) {
         return fail(ErrorKind::network, "the destination's port was not there in time");
     }
     // what was lost in between is awaited only for a moment: the guest may be standing still
@@ -171,12 +219,12 @@ void Ovs::guard(FlowList flows) {
     for (const auto& way : cutover_.ways_back) {
         flows.push_back(way.copy);
     }
-    follower_->guard(OvsFollower::End::source, flows);
+    follower_->guard(flows);
 }
 
 Result<void> Ovs::withdraw_steps() {
     if (follower_) {
-        follower_->guard(OvsFollower::End::source, {});
+        follower_->guard({});
     }
     Result<void> result;
     for (const auto& step : cutover_.withdraw) {
@@ -229,7 +277,7 @@ Result<void> Ovs::commit() {
         return {};
     }
     commit_here();
-    replace_at_peers();
+    std::ranges::move(replace_at_peers(), std::back_inserter(problems_));
     if (auto remembered = remember(task_.destination.name, false); !remembered) {
         problems_.push_back(remembered.error().message);
     }
@@ -238,7 +286,11 @@ Result<void> Ovs::commit() {
 }
 
 void Ovs::commit_here() {
-    if (!follower_) {
+    if (follower_) {
+        follower_->freeze();
+        follower_->guard({});  // or it might put a redirect over a relay
+    }
+    if (!begun()) {
         // libvirt has removed the source's port by now, perhaps
         static_cast<void>(await_ports(source_, &GuestNic::at_source, milliseconds(0)));
         if (const auto found =
@@ -249,6 +301,7 @@ void Ovs::commit_here() {
         for (auto& nic : move_.nics) {
             nic.vni = nic.vni ? nic.vni : learn_vni(nic);
         }
+        find_former_places();
     }
     const auto scene = look();
     bool may_loop = false;
@@ -261,64 +314,25 @@ void Ovs::commit_here() {
         }
         problems_.insert(problems_.end(), cutover_.uncovered.begin(), cutover_.uncovered.end());
     }
-    if (follower_) {
-        follower_->freeze();
-        follower_->guard(OvsFollower::End::source, {});  // or it might put a redirect over a relay
-    }
-    FlowList relays;
+    FlowList written;
     for (const auto& step : vmigrate::netflow::commit(scene, cutover_.redirects, may_loop)) {
         const auto done = apply(step);
         for (const auto& change : step.changes) {
-            if (change.command == FlowCommand::add) {
-                relays.push_back(change.flow);
+            const bool stays = change.command == FlowCommand::add ||
+                               (done && change.command == FlowCommand::modify_strict);
+            if (stays && step.at == source_.host().name) {
+                written.push_back(change.flow);
             }
         }
         if (!done && step.at == source_.host().name) {
             // the follower goes on to try; the source's own senders were not replaced either
             for (const auto& redirect : cutover_.redirects) {
-                relays.push_back(as_relay(redirect, move_, scene.times));
+                written.push_back(as_relay(redirect, move_, scene.times));
             }
         }
     }
     if (follower_) {
-        guard(std::move(relays));
-    }
-}
-
-/// Empty, or what went wrong.
-std::string Ovs::replace_at(OvsBridge& peer) const {
-    for (const auto& nic : move_.nics) {
-        const auto claimed = peer.claim(nic.mac, version_, OvsBridge::Lock::free);
-        if (!claimed) {
-            return claimed.error().message;
-        }
-        if (!*claimed) {
-            return fmt::format("switch of {}: it knows of a later move of {}; nothing replaced",
-                               peer.host().name, format(nic.mac));
-        }
-        const auto flows = peer.flows(sent_to(nic.mac));
-        if (!flows) {
-            return flows.error().message;
-        }
-        const auto replaced =
-            peer.apply(vmigrate::netflow::replace_at_peer(peer.host().name, *flows, move_));
-        if (!replaced) {
-            return replaced.error().message;
-        }
-    }
-    return "";
-}
-
-void Ovs::replace_at_peers() {
-    std::vector<std::future<std::string>> replaced;
-    for (auto& peer : peers_) {
-        replaced.push_back(
-            std::async(std::launch::async, [this, &peer] { return replace_at(peer); }));
-    }
-    for (auto& one : replaced) {
-        if (auto problem = one.get(); !problem.empty()) {
-            problems_.push_back(std::move(problem));
-        }
+        guard(std::move(written));
     }
 }
 
@@ -333,7 +347,7 @@ Result<void> Ovs::rollback() {
         // first of all: the guest runs here, and its traffic goes there
         static_cast<void>(withdraw_steps());
     }
-    follower_.reset();
+    stop_following();
     problems_.clear();
     if (!locked_) {
         return {};

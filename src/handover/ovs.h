@@ -34,6 +34,7 @@ class Ovs final : public NetworkHandover {
     Result<void> commit() override;
     Result<void> drain() override;
     Result<void> rollback() override;
+    std::vector<std::string> notices() override;
     Result<bool> moved_by_another() override;
 
   private:
@@ -46,13 +47,19 @@ class Ovs final : public NetworkHandover {
     std::optional<netflow::TunnelId> learn_vni(const netflow::GuestNic& nic);
     Result<void> await_ports(OvsBridge& bridge, netflow::Port netflow::GuestNic::*port,
                              milliseconds patience);
+    void follow();
+    void stop_following();
+    bool begun() const;
     /// What an earlier process knew of this move.
     Result<void> pick_up();
     /// The guest's flows on both sides, as followed or, after begin() failed or was not called,
     /// asked now; a side that does not answer has none.
     netflow::Scene look();
     void commit_here();
-    void replace_at_peers();
+    /// Where relays of earlier moves are.
+    void find_former_places();
+    /// All at once; what went wrong.
+    std::vector<std::string> replace_at_peers();
     std::string replace_at(OvsBridge& peer) const;
     std::vector<std::string> stale_senders();
     /// Until the relays are gone or were quiet for a while, or the time is over.
@@ -82,6 +89,8 @@ class Ovs final : public NetworkHandover {
     bool committed_ = false;
     netflow::Cutover cutover_;
     std::unique_ptr<OvsFollower> follower_;
+    OvsFollower::Corrected corrected_;  ///< by followers that are over
+    OvsFollower::Corrected told_;       ///< of all of it, by notices()
     std::vector<std::string> problems_;
 };
 

@@ -15,12 +15,14 @@ std::string version_key(Mac mac) {
     return "vmigrate-" + format(mac);
 }
 
-/// "VERSION", and while a move is under way " locked SECONDS" of the clock of whoever moves it.
+/// "VERSION at ADDRESS", while a move is under way "VERSION locked SECONDS" of the clock of whoever
+/// moves it.
 constexpr std::string_view locked_word = " locked ";
+constexpr std::string_view place_word = " at ";
 
-std::string note_of(std::uint64_t version, OvsBridge::Lock lock) {
+std::string note_of(std::uint64_t version, OvsBridge::Lock lock, Ipv4 place) {
     if (lock == OvsBridge::Lock::free) {
-        return std::to_string(version);
+        return fmt::format("{}{}{}", version, place_word, format(place));
     }
     const auto since = std::chrono::floor<seconds>(std::chrono::system_clock::now());
     return fmt::format("{}{}{}", version, locked_word, since.time_since_epoch().count());
@@ -188,7 +190,21 @@ Result<std::optional<WallTime>> OvsBridge::locked_since(Mac mac) {
     return std::optional(WallTime(seconds(since)));
 }
 
-Result<bool> OvsBridge::claim(Mac mac, std::uint64_t version, Lock lock) {
+Result<OvsBridge::Place> OvsBridge::place(Mac mac) {
+    const auto text = note(mac);
+    if (!text) {
+        return fail(text.error());
+    }
+    Place place{number_at(*text), std::nullopt};
+    if (const auto word = text->find(place_word); word != std::string::npos) {
+        if (const auto address = parse_ipv4(text->substr(word + place_word.size()))) {
+            place.address = *address;
+        }
+    }
+    return place;
+}
+
+Result<bool> OvsBridge::claim(Mac mac, std::uint64_t version, Lock lock, Ipv4 place) {
     const auto key = version_key(mac);
     constexpr int attempts = 5;  // somebody else may come between reading and writing
     for (int attempt = 0; attempt < attempts; ++attempt) {
@@ -197,12 +213,17 @@ Result<bool> OvsBridge::claim(Mac mac, std::uint64_t version, Lock lock) {
         if (!ids) {
             return fail(ids.error());
         }
-        if (number_at(value_of(*ids, key)) > version) {
+        const auto known = value_of(*ids, key);
+        if (number_at(known) > version) {
             return false;
+        }
+        const auto wanted = note_of(version, lock, place);
+        if (known == wanted) {
+            return true;  // a switch looks at all of its configuration when it is written to
         }
         const auto done = on_database([&](Ovsdb& it) {
             return it.set_external_ids_if(Ovsdb::Table::bridge, host_.bridge, *ids,
-                                          {{key, note_of(version, lock)}});
+                                          {{key, wanted}});
         });
         if (!done) {
             return fail(done.error());

@@ -41,8 +41,14 @@ class OvsBridge {
     /// Sends a packet that no guest takes to the port of the card with this address.
     Result<void> send_blank(netflow::Port port, netflow::Mac mac);
     enum class Lock { taken, free };
-    /// Brings one there, unless a newer one is: false. `taken`: a move of it is under way.
-    Result<bool> claim(netflow::Mac mac, std::uint64_t version, Lock lock);
+    /// Brings one there, unless a newer one is: false. `taken`: a move of it is under way. `place`
+    /// is the end of the tunnels where the guest is.
+    Result<bool> claim(netflow::Mac mac, std::uint64_t version, Lock lock, netflow::Ipv4 place);
+    struct Place {
+        std::uint64_t version = 0;
+        std::optional<netflow::Ipv4> address;  ///< nothing: it is on its way, or nobody said
+    };
+    Result<Place> place(netflow::Mac mac);
     /// When the move began that is under way as far as this bridge was told; nothing: none is.
     Result<std::optional<WallTime>> locked_since(netflow::Mac mac);
 

@@ -14,6 +14,10 @@ namespace {
 using namespace netflow;
 
 constexpr milliseconds between_drain_looks{200};
+/// What comes by the relay comes from somebody who was not told, or whose controller wrote the old
+/// flow back: it is replaced again, less and less often.
+constexpr seconds first_replace_again{1};
+constexpr seconds slowest_replace_again{32};
 /// Senders are replaced at once; what comes this long after is of one that was not.
 constexpr seconds quiet_enough{2};
 
@@ -28,7 +32,10 @@ Ovs::Drained Ovs::watch_relays() {
     relays.cookies = CookieFilter::exactly(cookie_of(move_, FlowKind::relay));
     const auto until = now() + task_.times.alarm;
     std::uint64_t packets = 0;
+    std::uint64_t replaced_for = 0;
     auto quiet_since = now();
+    auto pause = first_replace_again;
+    auto next_round = now() + pause;
     for (;;) {
         const auto left = source_.stats(relays);
         // a switch that has been restarted has none for a moment
@@ -45,6 +52,12 @@ Ovs::Drained Ovs::watch_relays() {
         }
         if (overtaken()) {
             return Drained::overtaken;
+        }
+        if (now() >= next_round && packets != replaced_for) {
+            static_cast<void>(replace_at_peers());
+            replaced_for = packets;
+            pause = std::min(2 * pause, slowest_replace_again);
+            next_round = now() + pause;
         }
         if (now() - quiet_since >= quiet_enough) {
             return Drained::quiet;
@@ -106,7 +119,7 @@ Result<void> Ovs::drain() {
                                       : fmt::format("{}", fmt::join(stale, ", "))));
     }
     const auto copies = follower_ ? follower_->copies() : std::vector<HandedOver>{};
-    follower_.reset();
+    stop_following();
     const auto relays = drained == Drained::gone ? Relays::go : Relays::stay;
     for (const auto& step : finish(move_, copies, cutover_.ways_back, relays)) {
         static_cast<void>(apply(step));

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
+#include "handover/ovs_follower_side.h"
 #include "netflow/detour.h"
 
 namespace vmigrate::handover {
@@ -21,29 +21,16 @@ constexpr seconds between_comparisons{1};
 /// More at once stall the traffic of a switch that forwards with the thread that takes them.
 constexpr std::size_t flows_at_once = 100;
 constexpr milliseconds pause_between{1};
-/// What deletes more often than this fights with us: then only comparisons put things right.
-constexpr unsigned restores_per_second = 1000;
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
 }
 
+pollfd writer_of(const std::optional<Switch>& writer) {
+    return writer ? pollfd{writer->fd(), writer->events(), 0} : pollfd{-1, 0, 0};
+}
+
 }  // namespace
-
-/// What is known of one switch. Monitor and connection belong to the thread.
-struct OvsFollower::Side {
-    Side(const OvsHost& host, milliseconds timeout)
-        : name(host.name), endpoint(host.openflow), monitor(host.openflow, {}, timeout) {}
-
-    std::string name;
-    Endpoint endpoint;
-    FlowMonitor monitor;
-    std::optional<Switch> writer;
-    FlowTable flows;    ///< those that view() shows
-    FlowTable guarded;  ///< what is put back
-    std::set<Port> ports;
-    unsigned restores_left = restores_per_second;
-};
 
 OvsFollower::OvsFollower(Move move, const OvsHost& source, const OvsHost& destination,
                          milliseconds timeout)
@@ -51,16 +38,36 @@ OvsFollower::OvsFollower(Move move, const OvsHost& source, const OvsHost& destin
       timeout_(timeout),
       source_(std::make_unique<Side>(source, timeout)),
       destination_(std::make_unique<Side>(destination, timeout)),
-      sync_(move_, {[this](Mac mac) { return neighbour(mac); },
-                    [this](Port port) { return destination_->ports.contains(port); }}),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      thread_([this] { run(); }) {}
+      sync_(move_, {}),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    start();
+}
 
 OvsFollower::~OvsFollower() {
+    stop();
+    close(wake_);
+}
+
+void OvsFollower::start() {
+    stop_ = false;
+    thread_ = std::thread([this] { run(); });
+}
+
+void OvsFollower::stop() {
     stop_ = true;
     eventfd_write(wake_, 1);
     thread_.join();
-    close(wake_);
+    eventfd_t woken = 0;
+    eventfd_read(wake_, &woken);
+}
+
+void OvsFollower::copy(Move move) {
+    stop();
+    move_ = std::move(move);
+    sync_ = FlowSync(move_, {[this](Mac mac) { return neighbour(mac); },
+                             [this](Port port) { return destination_->ports.contains(port); }});
+    copying_ = true;
+    start();
 }
 
 std::optional<Port> OvsFollower::neighbour(Mac mac) const {
@@ -69,23 +76,44 @@ std::optional<Port> OvsFollower::neighbour(Mac mac) const {
 }
 
 void OvsFollower::run() {
-    TimePoint next_comparison = now();
+    TimePoint next_second = now();
     while (!stop_) {
         const bool source_known = follow(*source_);
-        const bool whole = follow(*destination_) && source_known;
+        const bool both_known = copying_ && follow(*destination_) && source_known;
         // the first copy at once when both are known, later ones each second
-        if (whole && (!complete_ || now() >= next_comparison)) {
-            compare();
-            next_comparison = now() + between_comparisons;
+        if (now() >= next_second || (both_known && !complete_)) {
+            each_second(both_known);
+            next_second = now() + between_comparisons;
         }
-        const auto due = std::min({source_->monitor.deadline(), destination_->monitor.deadline(),
-                                   whole ? next_comparison : TimePoint::max()});
-        const auto left = std::chrono::ceil<milliseconds>(due - now()).count();
-        std::array<pollfd, 3> fds{
-            pollfd{source_->monitor.fd().value_or(-1), source_->monitor.events(), 0},
-            pollfd{destination_->monitor.fd().value_or(-1), destination_->monitor.events(), 0},
-            pollfd{wake_, POLLIN, 0}};
-        poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000)));
+        auto due = std::min(source_->monitor.deadline(), next_second);
+        if (copying_) {
+            due = std::min(due, destination_->monitor.deadline());
+        }
+        wait(due);
+    }
+    // whoever writes to the switches from now on comes after us
+    settle(*source_);
+    settle(*destination_);
+}
+
+void OvsFollower::wait(TimePoint until) {
+    std::array<pollfd, 5> fds{
+        pollfd{source_->monitor.fd().value_or(-1), source_->monitor.events(), 0},
+        pollfd{destination_->monitor.fd().value_or(-1), destination_->monitor.events(), 0},
+        pollfd{wake_, POLLIN, 0}, pollfd{-1, 0, 0}, pollfd{-1, 0, 0}};
+    const auto writers = std::span(fds).last(2);
+    {
+        const std::scoped_lock correcting(correcting_);
+        writers[0] = writer_of(source_->writer);
+        writers[1] = writer_of(destination_->writer);
+    }
+    const auto left = std::chrono::ceil<milliseconds>(until - now()).count();
+    poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000)));
+    if (writers[0].revents != 0) {
+        keep_alive(*source_);
+    }
+    if (writers[1].revents != 0) {
+        keep_alive(*destination_);
     }
 }
 
@@ -98,8 +126,23 @@ bool OvsFollower::follow(Side& side) {
     return side.monitor.synchronized();
 }
 
+void OvsFollower::each_second(bool both_known) {
+    for (auto* side : {source_.get(), destination_.get()}) {
+        if (side->monitor.synchronized()) {
+            restore(*side);
+        }
+    }
+    if (both_known) {
+        compare();
+    }
+}
+
 void OvsFollower::took(Side& side, const FlowChange& change) {
     if (change.kind == Kind::lost || change.kind == Kind::synchronized) {
+        const std::scoped_lock correcting(correcting_);
+        if (change.kind == Kind::synchronized) {
+            settle(side);
+        }
         side.writer.reset();  // lost as well, or of a switch that has been restarted
         const std::scoped_lock lock(mutex_);
         complete_ = false;  // until a comparison has shown what changed meanwhile
@@ -108,7 +151,6 @@ void OvsFollower::took(Side& side, const FlowChange& change) {
                        : "";
         return;
     }
-    put_back(side, change);
     if (&side == source_.get()) {
         took_at_source(change);
     } else {
@@ -116,62 +158,8 @@ void OvsFollower::took(Side& side, const FlowChange& change) {
     }
 }
 
-/// A flow that went by its time went rightly.
-void OvsFollower::put_back(Side& side, const FlowChange& change) {
-    if (change.kind != Kind::removed) {
-        return;
-    }
-    const std::scoped_lock restoring(restoring_);
-    std::optional<Flow> again;
-    {
-        const std::scoped_lock lock(mutex_);
-        const auto found = side.guarded.find(FlowKey::of(change.flow));
-        if (found == side.guarded.end() || found->second.cookie != change.flow.cookie) {
-            return;
-        }
-        if (change.reason == RemovedReason::idle || change.reason == RemovedReason::hard) {
-            side.guarded.erase(found);
-            changed_.notify_all();
-            return;
-        }
-        if (side.restores_left > 0) {
-            --side.restores_left;
-            ++restored_;
-            again = found->second;
-        }
-    }
-    if (again) {
-        write(side, {FlowMod::add(*again)});
-    }
-}
-
-/// As long as the guest is on the source, what serves it there is right, whoever deletes it; and
-/// what went while nobody could see it went with a restart of the switch, whatever it was for.
-bool OvsFollower::keep_at_source(const FlowChange& change) {
-    const bool unseen = !change.reason;
-    if (change.kind != Kind::removed || (!unseen && change.reason != RemovedReason::deleted)) {
-        return false;
-    }
-    const auto role = classify(change.flow, move_).role;
-    if (role != FlowRole::serving &&
-        (!unseen || (role != FlowRole::aimed && role != FlowRole::sent))) {
-        return false;
-    }
-    {
-        const std::scoped_lock lock(mutex_);
-        if (frozen_ || (!unseen && source_->restores_left == 0)) {
-            return false;
-        }
-        if (!unseen) {
-            --source_->restores_left;
-        }
-        ++restored_;
-    }
-    return write(*source_, {FlowMod::add(change.flow)});
-}
-
 void OvsFollower::took_at_source(const FlowChange& change) {
-    if (keep_at_source(change)) {
+    if (correct_at_source(change)) {
         return;
     }
     std::vector<FlowMod> changes;
@@ -187,9 +175,12 @@ void OvsFollower::took_at_source(const FlowChange& change) {
         } else {
             source_->flows.erase(key);
         }
-        if (!frozen_ && !there) {
+        if (!copying_ || frozen_) {
+            return;
+        }
+        if (!there) {
             changes = sync_.drop(key, others);
-        } else if (!frozen_ && complete_) {  // before, the destination's flows are not known
+        } else if (complete_) {  // before, the destination's flows are not known
             changes = sync_.put(change.flow, others);
         }
     }
@@ -197,7 +188,6 @@ void OvsFollower::took_at_source(const FlowChange& change) {
 }
 
 void OvsFollower::took_at_destination(const FlowChange& change) {
-    std::vector<FlowMod> changes;
     {
         const std::scoped_lock lock(mutex_);
         const auto key = FlowKey::of(change.flow);
@@ -221,15 +211,8 @@ void OvsFollower::took_at_destination(const FlowChange& change) {
         } else {
             destination_->flows.erase(key);
         }
-        if (complete_ && !there && change.reason == RemovedReason::deleted) {
-            if (auto again = sync_.missing(key); again && destination_->restores_left > 0) {
-                --destination_->restores_left;
-                ++restored_;
-                changes.push_back(std::move(*again));
-            }
-        }
     }
-    write(*destination_, std::move(changes));
+    correct_at_destination(change);
 }
 
 void OvsFollower::compare() {
@@ -242,7 +225,6 @@ void OvsFollower::compare() {
             }
         }
     }
-    restore_source();
     std::vector<FlowMod> changes;
     {
         const std::scoped_lock lock(mutex_);
@@ -254,33 +236,12 @@ void OvsFollower::compare() {
             }
         }
         changes = sync_.compare(others);
-        source_->restores_left = restores_per_second;
-        destination_->restores_left = restores_per_second;
     }
     if (write(*destination_, std::move(changes))) {
         const std::scoped_lock lock(mutex_);
         complete_ = true;
         changed_.notify_all();
     }
-}
-
-/// What was not put back at once: too many at a time, or nobody watched.
-void OvsFollower::restore_source() {
-    const std::scoped_lock restoring(restoring_);
-    std::vector<FlowMod> missing;
-    {
-        const std::scoped_lock lock(mutex_);
-        for (const auto& [key, flow] : source_->guarded) {
-            const auto& flows = source_->monitor.flows();
-            const auto there = flows.find(key);
-            // a redirect is there where its relay was not taken
-            if (there == flows.end() || there->second.cookie != flow.cookie) {
-                ++restored_;
-                missing.push_back(FlowMod::add(flow));
-            }
-        }
-    }
-    write(*source_, std::move(missing));
 }
 
 Result<void> OvsFollower::connect(Side& side) {
@@ -322,12 +283,18 @@ bool OvsFollower::write(Side& side, std::vector<FlowMod> changes) {
     if (!done && old && !side.writer) {
         done = write_all(side, changes);  // the connection may have been lost long ago
     }
-    if (done) {
-        return true;
+    if (!done) {
+        failed_to_write(side, done.error());
+    }
+    return done.has_value();
+}
+
+void OvsFollower::failed_to_write(Side& side, const Error& error) {
+    if (error.kind == ErrorKind::unreachable) {
+        side.writer.reset();
     }
     const std::scoped_lock lock(mutex_);
-    problem_ = "switch of " + side.name + ": " + done.error().message;
-    return false;
+    problem_ = "switch of " + side.name + ": " + error.message;
 }
 
 Result<void> OvsFollower::wait_for_copies(TimePoint until) {
@@ -351,21 +318,6 @@ OvsFollower::View OvsFollower::view() const {
     return view;
 }
 
-void OvsFollower::guard(End end, const FlowList& flows) {
-    const std::scoped_lock restoring(restoring_);
-    const std::scoped_lock lock(mutex_);
-    auto& guarded = (end == End::source ? source_ : destination_)->guarded;
-    guarded.clear();
-    for (const auto& flow : flows) {
-        guarded.emplace(FlowKey::of(flow), flow);
-    }
-}
-
-void OvsFollower::freeze() {
-    const std::scoped_lock lock(mutex_);
-    frozen_ = true;
-}
-
 std::vector<HandedOver> OvsFollower::copies() const {
     const std::scoped_lock lock(mutex_);
     return sync_.copies(destination_->flows);
@@ -374,18 +326,6 @@ std::vector<HandedOver> OvsFollower::copies() const {
 std::vector<std::string> OvsFollower::left_out() const {
     const std::scoped_lock lock(mutex_);
     return sync_.left_out();
-}
-
-bool OvsFollower::guards_relays() const {
-    const std::scoped_lock lock(mutex_);
-    const auto relay = cookie_of(move_, FlowKind::relay);
-    return std::ranges::any_of(source_->guarded,
-                               [&](const auto& entry) { return entry.second.cookie == relay; });
-}
-
-std::uint64_t OvsFollower::restored() const {
-    const std::scoped_lock lock(mutex_);
-    return restored_;
 }
 
 }  // namespace vmigrate::handover

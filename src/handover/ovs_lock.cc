@@ -53,6 +53,9 @@ Result<void> Ovs::lock() {
         free_both();  // what does not answer now is free in a while, see moved_by_another()
         problems_.clear();
     }
+    if (locked_) {
+        follow();
+    }
     return locked;
 }
 
@@ -100,7 +103,7 @@ Result<void> Ovs::take_version() {
 Result<void> Ovs::claim_both() {
     for (auto* bridge : {&source_, &destination_}) {
         for (const auto& nic : move_.nics) {
-            const auto claimed = bridge->claim(nic.mac, version_, OvsBridge::Lock::taken);
+            const auto claimed = bridge->claim(nic.mac, version_, OvsBridge::Lock::taken, {});
             if (!claimed) {
                 return fail(claimed.error());
             }
@@ -116,9 +119,10 @@ Result<void> Ovs::claim_both() {
 
 /// Not when a later move has it.
 void Ovs::free_both() {
+    const auto place = committed_ ? move_.destination.address : move_.source.address;
     for (auto* bridge : {&source_, &destination_}) {
         for (const auto& nic : move_.nics) {
-            const auto freed = bridge->claim(nic.mac, version_, OvsBridge::Lock::free);
+            const auto freed = bridge->claim(nic.mac, version_, OvsBridge::Lock::free, place);
             if (!freed) {
                 problems_.push_back(freed.error().message);
             }
@@ -158,6 +162,7 @@ Result<void> Ovs::find_cards() {
             nic.vni = learn_vni(nic);
         }
     }
+    find_former_places();
     return {};
 }
 

@@ -65,7 +65,8 @@ std::vector<FlowMod> original_cookies(const std::vector<HandedOver>& handed) {
     std::vector<FlowMod> changes;
     for (const auto& [copy, original] : handed) {
         auto flow = copy;
-        flow.cookie = original.cookie;
+        // a copy of a copy, which an earlier move left: whose it was is not known
+        flow.cookie = OwnCookie::decode(original.cookie) ? Cookie{} : original.cookie;
         flow.idle_timeout = original.idle_timeout;
         flow.hard_timeout = original.hard_timeout;
         flow.flags = original.flags;
@@ -91,6 +92,10 @@ Cutover cutover(const Scene& scene) {
 
     std::vector<FlowMod> clear;
     for (const auto& relay : result.destination_relays) {
+        // whoever guards it sees in its cookie that it is not his any more
+        auto taken = relay;
+        taken.cookie = cookie_of(move, FlowKind::redirect);
+        clear.push_back(FlowMod::add(std::move(taken)));
         clear.push_back(FlowMod::remove_strict(FlowKey::of(relay)));
     }
     put(result.steps, {"clear relays", move.destination.name, std::move(clear), Step::Duty::undo});

@@ -70,6 +70,9 @@ void renumber(Flow& flow, const Move& move, const GuestNic& nic, Port neighbour 
 
 Copied copy_of_incoming(const Flow& flow, const Move& move, const GuestNic& nic) {
     const auto outputs = outputs_of(flow.instructions);
+    if (!outputs.tunnel_ends.empty()) {
+        return {};  // it looks for the guest where it was before; the source's matter
+    }
     if (outputs.hidden || names_stranger(outputs, move, nic.at_source)) {
         return {{}, "it sends packets where the destination has no such port"};
     }
@@ -162,7 +165,7 @@ Classified classify(const Flow& flow, const Move& move) {
 std::optional<Port> local_port_of(Mac mac, const FlowList& flows, Port tunnel) {
     for (const auto& flow : flows) {
         if (flow.match.get(field::eth_dst) != mac || flow.match.get(field::in_port) != tunnel ||
-            OwnCookie::decode(flow.cookie)) {
+            is_own(flow)) {
             continue;
         }
         const auto outputs = outputs_of(flow.instructions);

@@ -38,6 +38,8 @@ struct Move {
     std::uint32_t migration = 0;  ///< in the cookies; at most OwnCookie::max_migration
     std::uint16_t version = 0;    ///< of the guest's location
     std::uint16_t relay_priority = default_relay_priority;
+    /// Ends of tunnels where it was before the source: senders that were not told send there.
+    std::vector<Ipv4> former = {};
 };
 
 using FlowList = std::vector<Flow>;

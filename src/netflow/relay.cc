@@ -128,8 +128,12 @@ bool for_guest(const Flow& flow, const Move& move) {
     return to && nic_with(move, *to) != nullptr && (!own || own->kind == FlowKind::replaced);
 }
 
-bool sends_to(const Outputs& outputs, Ipv4 end) {
-    return std::ranges::find(outputs.tunnel_ends, end) != outputs.tunnel_ends.end();
+bool was_at(const Move& move, Ipv4 end) {
+    return end == move.source.address || std::ranges::find(move.former, end) != move.former.end();
+}
+
+bool sends_where_it_was(const Outputs& outputs, const Move& move) {
+    return std::ranges::any_of(outputs.tunnel_ends, [&](Ipv4 end) { return was_at(move, end); });
 }
 
 }  // namespace
@@ -208,20 +212,18 @@ Flow loop_guard(const Move& move, const GuestNic& nic) {
 }
 
 std::optional<Flow> replaced_at_peer(const Flow& flow, const Move& move) {
-    if (!for_guest(flow, move) || !sends_to(outputs_of(flow.instructions), move.source.address)) {
+    if (!for_guest(flow, move) || !sends_where_it_was(outputs_of(flow.instructions), move)) {
         return std::nullopt;
     }
     auto changed = flow;
-    changed.instructions.rewrite({{}, [&](Ipv4 end) {
-                                      return end == move.source.address ? move.destination.address
-                                                                        : end;
-                                  }});
+    changed.instructions.rewrite(
+        {{}, [&](Ipv4 end) { return was_at(move, end) ? move.destination.address : end; }});
     return changed;
 }
 
 std::optional<Flow> replaced_at_destination(const Flow& flow, const Move& move) {
     const auto outputs = outputs_of(flow.instructions);
-    if (!for_guest(flow, move) || !sends_to(outputs, move.source.address) || outputs.hidden ||
+    if (!for_guest(flow, move) || !sends_where_it_was(outputs, move) || outputs.hidden ||
         outputs.nested) {
         return std::nullopt;
     }
@@ -229,8 +231,8 @@ std::optional<Flow> replaced_at_destination(const Flow& flow, const Move& move) 
     Detour detour;
     detour.tunnel = move.destination.tunnel;
     detour.tunnelled = [&](Ipv4 end) {
-        return end == move.source.address ? std::optional(Actions().output(nic->at_destination))
-                                          : std::nullopt;
+        return was_at(move, end) ? std::optional(Actions().output(nic->at_destination))
+                                 : std::nullopt;
     };
     auto changed = flow;
     changed.instructions = detoured(flow.instructions, detour);
@@ -240,8 +242,13 @@ std::optional<Flow> replaced_at_destination(const Flow& flow, const Move& move) 
 std::optional<Flow> replaced_at_source(const Flow& flow, const Move& move) {
     const auto [role, nic] = classify(flow, move);
     const auto in_port = flow.match.get(field::in_port);
-    if (role != FlowRole::serving || !in_port || *in_port == move.source.tunnel ||
-        !why_not(flow, *nic, move).empty()) {
+    if (!in_port || *in_port == move.source.tunnel) {
+        return std::nullopt;
+    }
+    if (role != FlowRole::serving) {
+        return replaced_at_peer(flow, move);
+    }
+    if (!why_not(flow, *nic, move).empty()) {
         return std::nullopt;
     }
     auto changed = flow;

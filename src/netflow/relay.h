@@ -42,12 +42,13 @@ bool relays_guest(const Flow& flow, const Move& move);
 /// Drops on the source what the destination relays back: only where both relay, or they loop.
 Flow loop_guard(const Move& move, const GuestNic& nic);
 
-/// The same flow, which sends by the tunnel to `from`, made to send to `to`; nothing where it does
-/// not, or not for the guest. The cookie stays.
+/// The same flow, which sends by the tunnel to the source, or to where the guest was before, made
+/// to send to the destination; nothing where it does not, or not for the guest. The cookie stays.
 std::optional<Flow> replaced_at_peer(const Flow& flow, const Move& move);
-/// Of the destination: what is sent to the source for the guest goes to its port.
+/// Of the destination: what is sent there for the guest goes to its port.
 std::optional<Flow> replaced_at_destination(const Flow& flow, const Move& move);
-/// Of the source: what a local sender's flow brought to the guest goes by the tunnel.
+/// Of the source: what a local sender's flow brought to the guest, or sent to where it was before,
+/// goes by the tunnel.
 std::optional<Flow> replaced_at_source(const Flow& flow, const Move& move);
 
 }  // namespace vmigrate::netflow

@@ -159,6 +159,15 @@ Result<void> Switch::change(const FlowMod& mod) {
     return xid ? settle(*xid, until()) : fail(xid.error());
 }
 
+Result<void> Switch::post(std::span<const FlowMod> mods) {
+    for (const auto& mod : mods) {
+        if (const auto xid = session_.send(mod); !xid) {
+            return fail(xid.error());
+        }
+    }
+    return on_ready();
+}
+
 Result<void> Switch::packet_out(const PacketOut& packet) {
     const auto xid = session_.send(packet);
     return xid ? settle(*xid, until()) : fail(xid.error());
@@ -228,11 +237,15 @@ Result<void> Switch::subscribe(const SetAsync& which) {
 }
 
 Result<void> Switch::on_ready() {
-    return session_.pump();
+    auto alive = session_.pump();
+    while (auto envelope = session_.next()) {
+        keep(std::move(*envelope));
+    }
+    return alive;
 }
 
 std::optional<Envelope> Switch::next_event() {
-    // also what came together with the answer to the last request
+    // what came together with the answer to the last request
     while (auto envelope = session_.next()) {
         keep(std::move(*envelope));
     }

@@ -29,6 +29,9 @@ class Switch {
     /// All of the changes, in order and at once, or none: the switch is asked to commit only when
     /// it has taken each of them.
     Result<void> change_all(std::span<const FlowMod> mods);
+    /// Sends them and does not wait. What the switch refuses is not told; barrier() returns when it
+    /// has seen them all.
+    Result<void> post(std::span<const FlowMod> mods);
     Result<void> barrier();
     Result<std::vector<PortDescription>> ports();
     /// Error (not_found): there is no such port.

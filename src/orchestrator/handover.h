@@ -8,7 +8,9 @@
 // moved guest.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "orchestrator/types.h"
@@ -33,6 +35,8 @@ class NetworkHandover {
     virtual Result<void> commit() = 0;    ///< the destination runs
     virtual Result<void> drain() = 0;     ///< until no traffic comes by the source
     virtual Result<void> rollback() = 0;  ///< the source runs: as if nothing had been
+    /// What is no problem, but worth to be known, since the last call; each one line.
+    virtual std::vector<std::string> notices() { return {}; }
     /// Before lock(): somebody else sees to the network of a move of the guest just now.
     virtual Result<bool> moved_by_another() { return false; }
 };

@@ -390,6 +390,9 @@ class Run {
         }
         add_problems(finish_forward(remains, edges_));
         log_.problem_if(edges_.network.drain(), "network not drained");
+        for (const auto& notice : edges_.network.notices()) {
+            log_.notice(notice);
+        }
         if (call_error_) {
             record_.problems.push_back("libvirt said: " + call_error_->message);
         }

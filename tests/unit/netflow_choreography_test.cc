@@ -76,6 +76,7 @@ TEST_CASE("a guest that returns: the relay at its new host goes before the redir
     scene.destination = {relay};
     const auto cut = cutover(scene);
     CHECK(text(cut.steps) == R"(clear relays at a, or undo
+  ADD cookie=0x766d200000080002, table=0, idle_timeout=180, send_flow_rem priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.2->tun_dst,IN_PORT
   DELETE_STRICT cookie=0x0, table=0, priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
 redirect at b, or undo
   ADD cookie=0x766d200000080002, table=0, hard_timeout=60, priority=60200,in_port=64200,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=set_field:10.0.0.1->tun_dst,IN_PORT
@@ -99,6 +100,32 @@ TEST_CASE("where the destination's relays may still be there, the source stops t
     CHECK(format(commit(scene, {}, true).front()) == R"(relay at a, or report
   ADD cookie=0x766d500000070001, table=0, priority=60201,in_port=64200,tun_src=10.0.0.2,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
 )");
+}
+
+TEST_CASE("senders that an earlier move did not reach are turned by the next") {
+    // a -> b happened before, and its replaces are late; now b -> c
+    const Move move{{"b", ip_b}, {"c", ip_c}, {{mac(1), vni, Port{9}, Port{7}}}, 8, 2, {ip_a}};
+    const auto stale = flow(from_port(Port{3}, mac(1)), by_tunnel(ip_a));
+    CHECK(format(*replaced_at_peer(stale, move)) ==
+          format(flow(from_port(Port{3}, mac(1)), by_tunnel(ip_c))));
+    CHECK(format(*replaced_at_source(stale, move)) ==
+          format(flow(from_port(Port{3}, mac(1)), by_tunnel(ip_c))));
+    CHECK(format(*replaced_at_destination(stale, move)) ==
+          format(flow(from_port(Port{3}, mac(1)), to_port(Port{7}))));
+    const auto elsewhere = flow(from_port(Port{3}, mac(1)), by_tunnel({{10, 0, 0, 9}}));
+    CHECK(!replaced_at_peer(elsewhere, move));
+    CHECK(!replaced_at_destination(elsewhere, move));
+    // what the source's sender does wrongly is not brought to the destination
+    CHECK(!copy_for_destination(stale, move, empty_b()).flow);
+}
+
+TEST_CASE("a copy of a copy is nobody's in the end") {
+    auto original = flow(from_tunnel(mac(1)), to_port(Port{5}));
+    original.cookie = OwnCookie{FlowKind::synced, 3, 1}.encode().value();
+    const auto copy = *copy_for_destination(original, a_to_b(), empty_b()).flow;
+    CHECK(
+        finish(a_to_b(), {{copy, original}}, {}, Relays::go).front().changes.front().flow.cookie ==
+        Cookie{});
 }
 
 TEST_CASE("a chain: the relay at the first host stays") {

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// moves_check DIRECTORY chain|late|guard|figures N: moves a guest on the switches of
+// tests/lab/moves-common.sh, under traffic from all of them. Nobody runs the guest: it answers
+// on every host, so that what the network does can be counted exactly.
+#include <algorithm>
+#include <cstdio>
+#include <list>
+
+#include "netflow/deletions.h"
+#include "netflow/holding_proxy.h"
+#include "netflow/real_switches.h"
+#include "netflow/traffic.h"
+
+using namespace vmigrate::test;
+
+namespace {
+
+/// A switch that is late by a quarter of a second must not lose what waits for it.
+constexpr milliseconds between_datagrams{5};
+
+/// Moves that may overlap: each drains in a thread of its own, as vmigrate's processes do.
+class Moves {
+  public:
+    Ovs& move(const std::string& from, const std::string& to) {
+        auto& network = moves_.emplace_back(task(from, to), registry).network;
+        MUST(network.lock());
+        MUST(network.begin());
+        MUST(network.redirect());
+        MUST(network.commit());
+        drain(moves_.back());
+        return network;
+    }
+    /// Until all drains are over.
+    void end() {
+        for (auto& one : moves_) {
+            one.drain.join();
+        }
+        moves_.clear();
+    }
+    Registry registry;
+
+  private:
+    struct One {
+        One(OvsTask task, Registry& registry) : network(std::move(task), registry) {}
+        Ovs network;
+        std::thread drain;
+    };
+    static void drain(One& one) {
+        one.drain = std::thread([&one] { MUST(one.network.drain()); });
+    }
+    std::list<One> moves_;
+};
+
+std::uint64_t version_at(const std::string& name) {
+    auto database = MUST(Ovsdb::connect(host(name).ovsdb, seconds(5)));
+    const auto ids = MUST(database.external_ids(Ovsdb::Table::bridge, name));
+    const auto found = ids.find("vmigrate-" + format(mac(1)));
+    return found != ids.end() ? std::strtoull(found->second.c_str(), nullptr, 10) : 0;
+}
+
+/// What the sender of a switch does with what is for the guest.
+std::string sent_at(const std::string& name) {
+    FlowFilter filter;
+    filter.match = from_port(sender_port, mac(1));
+    const auto flows = MUST(connect(name).dump_flows(filter));
+    CHECK(flows.size() == 1);
+    return format(flows.at(0).flow.instructions);
+}
+
+void all_know_that_it_is_on(const std::string& where, std::uint64_t version) {
+    const auto& there = places().at(where);
+    for (const auto& [name, place] : places()) {
+        const auto sent = sent_at(name);
+        if (name == where) {
+            CHECK(sent == "output:" + format(there.guest));
+        } else {
+            CHECK(has(sent, "set_field:" + format(there.tunnel_end) + "->tun_dst"));
+        }
+        CHECK(version_at(name) == version);
+    }
+    const auto at_home = ours(where);
+    if (has(at_home, "priority=60200")) {
+        std::fprintf(stderr, "%s has a relay to where it is not:\n%s", where.c_str(),
+                     at_home.c_str());
+        CHECK(false);  // it would loop
+    }
+}
+
+/// Packets that came by tunnels, everywhere.
+std::uint64_t hops() {
+    std::uint64_t sum = 0;
+    for (const auto& [name, place] : places()) {
+        sum += MUST(connect(name).counters(tunnel)).received;
+    }
+    return sum;
+}
+
+std::uint64_t relayed() {
+    FlowFilter filter;
+    filter.cookies = own_flows();
+    std::uint64_t sum = 0;
+    for (const auto& [name, place] : places()) {
+        for (const auto& one : MUST(connect(name).dump_flows(filter))) {
+            sum += one.flow.priority == default_relay_priority ? one.packets : 0;
+        }
+    }
+    return sum;
+}
+
+void nothing_lost(const Traffic::Tally& tally) {
+    std::printf("%llu datagrams: lost %llu, duplicated %llu; answers: lost %llu, duplicated %llu\n",
+                static_cast<unsigned long long>(tally.sent),
+                static_cast<unsigned long long>(tally.lost),
+                static_cast<unsigned long long>(tally.duplicated),
+                static_cast<unsigned long long>(tally.answers_lost),
+                static_cast<unsigned long long>(tally.answers_duplicated));
+    CHECK(tally.sent > 50);
+    CHECK(tally.lost == 0 && tally.duplicated == 0);
+    CHECK(tally.answers_lost == 0 && tally.answers_duplicated == 0);
+}
+
+void leaves_nothing() {
+    for (const auto& [name, place] : places()) {
+        CHECK(soon([&] { return ours(name).empty(); }));
+    }
+}
+
+/// Round and round, each move as soon as the one before is committed: relays in both directions
+/// would be there at once, in the circle and between two hosts.
+void chain() {
+    settle_on_a();
+    Traffic traffic({"sa", "sb", "sc", "sp"}, {"ga", "gb", "gc"});
+    Moves moves;
+    const auto hops_before = hops();
+    traffic.start(between_datagrams);
+    const std::vector<std::string> way{"a", "b", "c", "a", "b", "a"};
+    auto version = version_at("a");
+    for (std::size_t i = 1; i < way.size(); ++i) {
+        moves.move(way[i - 1], way[i]);
+        all_know_that_it_is_on(way[i], ++version);
+        std::this_thread::sleep_for(milliseconds(300));
+    }
+    const auto relays = relayed();
+    const auto tally = traffic.stop();
+    const auto sum = hops() - hops_before;
+    nothing_lost(tally);
+    // to the guest by at most two relays, and its answer straight or by where it came from
+    std::printf("%llu packets by tunnels, %llu by relays that are there\n",
+                static_cast<unsigned long long>(sum), static_cast<unsigned long long>(relays));
+    CHECK(sum <= tally.sent * 5);
+    moves.end();
+    all_know_that_it_is_on("a", version);
+    leaves_nothing();
+}
+
+/// The first move's replace at the peer comes to pass only after the second move's.
+void late_by(const std::string& what, const std::string& socket, int message_type) {
+    settle_on_a();
+    Traffic traffic({"sp"}, {"ga", "gb", "gc"});
+    HoldingProxy proxy(directory + "/held", directory + "/p/" + socket);
+    Registry registry;
+    auto work = task("a", "b");
+    auto& peer = work.peers.back();
+    CHECK(peer.name == "p");
+    (socket == "db.sock" ? peer.ovsdb : peer.openflow) =
+        MUST(parse_endpoint("unix:" + directory + "/held"));
+    work.times.request = seconds(10);
+    Ovs first(work, registry);
+    MUST(first.lock());
+    MUST(first.begin());
+    traffic.start(between_datagrams);
+    MUST(first.redirect());
+    proxy.hold_from(message_type);
+    std::thread commit([&] { static_cast<void>(first.commit()); });
+    CHECK(proxy.wait_until_held());
+    Ovs second(task("b", "c"), registry);
+    MUST(second.lock());
+    MUST(second.begin());
+    MUST(second.redirect());
+    MUST(second.commit());
+    std::this_thread::sleep_for(milliseconds(200));
+    proxy.release();
+    commit.join();
+    std::this_thread::sleep_for(milliseconds(200));
+    std::printf("late by %s: ", what.c_str());
+    all_know_that_it_is_on("c", version_at("c"));
+    CHECK(registry.known.at("guest").host == "c");
+    nothing_lost(traffic.stop());
+    MUST(first.drain());
+    MUST(second.drain());
+    all_know_that_it_is_on("c", version_at("c"));
+    leaves_nothing();
+}
+
+void late() {
+    constexpr int multipart = 18;
+    constexpr int bundle = 33;
+    late_by("its claim", "db.sock", HoldingProxy::anything);
+    late_by("its look", "p.mgmt", multipart);
+    late_by("its write", "p.mgmt", bundle);
+}
+
+using std::chrono::microseconds;
+
+microseconds percentile(const std::vector<microseconds>& sorted, std::size_t percent) {
+    return sorted.empty() ? microseconds(0) : sorted[(sorted.size() - 1) * percent / 100];
+}
+
+void print(const std::vector<DeletionFigures>& all) {
+    std::printf("%-14s %-14s %9s %9s %6s %9s %9s %9s\n", "flows", "deleted by", "deletions",
+                "covered", "lost", "median us", "p99 us", "most us");
+    for (const auto& one : all) {
+        std::printf("%-14s %-14s %9u %9zu %6llu %9lld %9lld %9lld\n", one.where.c_str(),
+                    one.by.c_str(), one.deletions, one.away.size() + one.never_back,
+                    static_cast<unsigned long long>(one.lost),
+                    static_cast<long long>(percentile(one.away, 50).count()),
+                    static_cast<long long>(percentile(one.away, 99).count()),
+                    static_cast<long long>(percentile(one.away, 100).count()));
+    }
+}
+
+/// What nobody puts back loses everything from the first deletion on.
+void guard() {
+    const auto all = delete_and_watch(6);
+    print(all);
+    for (const auto& one : all) {
+        const bool relays = one.where == "redirect at a" || one.where == "relay at a";
+        if (relays && (one.by == "tun_id,dl_dst" || one.by == "dl_dst")) {
+            CHECK(one.lost == 0);
+        } else {
+            CHECK(!one.away.empty());
+            CHECK(one.lost * 3 < one.sent);
+        }
+    }
+}
+
+void figures(const char* times) {
+    print(delete_and_watch(static_cast<unsigned>(std::atoi(times))));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CHECK(argc >= 3);
+    directory = argv[1];
+    const std::string what = argv[2];
+    if (what == "chain") {
+        chain();
+    } else if (what == "late") {
+        late();
+    } else if (what == "guard") {
+        guard();
+    } else {
+        CHECK(what == "figures" && argc == 4);
+        figures(argv[3]);
+        return 0;
+    }
+    std::printf("%d checks\n", checks);
+    return 0;
+}
