@@ -26,9 +26,12 @@ void append(FlowList& to, Result<FlowList> flows) {
 FlowList guest_flows(OvsBridge& bridge, const Move& move, Port GuestNic::*port) {
     FlowList flows;
     for (const auto& nic : move.nics) {
-        append(flows, bridge.flows(sent_to(nic.mac)));
+        for (const auto& filter : sent_to(nic)) {
+            append(flows, bridge.flows(filter));
+        }
         if (nic.*port != Port::any) {
             append(flows, bridge.flows(sent_from(nic.*port)));
+            append(flows, bridge.flows(brought_to(nic.*port)));
         }
     }
     FlowFilter ours;
@@ -163,7 +166,6 @@ Result<void> Ovs::begin() {
 
 Scene Ovs::look() {
     Scene scene;
-    scene.move = move_;
     scene.times = {task_.times.relay_idle, task_.times.redirect};
     if (begun()) {
         auto view = follower_->view();
@@ -173,6 +175,8 @@ Scene Ovs::look() {
         scene.source = guest_flows(source_, move_, &GuestNic::at_source);
         scene.destination = guest_flows(destination_, move_, &GuestNic::at_destination);
     }
+    learn_addresses(move_, scene.source);
+    scene.move = move_;
     return scene;
 }
 

@@ -54,6 +54,12 @@ FlowFilter sent_from(Port port) {
     return filter;
 }
 
+FlowFilter brought_to(Port port) {
+    FlowFilter filter;
+    filter.out_port = port;
+    return filter;
+}
+
 Error OvsBridge::named(const Error& error) const {
     return {error.kind, "switch of " + host_.name + ": " + error.message};
 }

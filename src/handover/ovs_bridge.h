@@ -18,6 +18,8 @@ namespace vmigrate::handover {
 /// Flows that match this destination, or this port of the bridge, exactly.
 netflow::FlowFilter sent_to(netflow::Mac mac);
 netflow::FlowFilter sent_from(netflow::Port port);
+/// Flows that output to this port.
+netflow::FlowFilter brought_to(netflow::Port port);
 
 class OvsBridge {
   public:

@@ -162,6 +162,9 @@ Result<void> Ovs::find_cards() {
             nic.vni = learn_vni(nic);
         }
     }
+    for (const auto& nic : std::vector(move_.nics)) {
+        learn_addresses(move_, source_.flows(brought_to(nic.at_source)).value_or(FlowList{}));
+    }
     find_former_places();
     return {};
 }

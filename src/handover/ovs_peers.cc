@@ -26,6 +26,18 @@ auto ask_all(Peers& peers, Ask ask) {
     return answers;
 }
 
+Result<FlowList> all_sent_to(const GuestNic& nic, OvsBridge& bridge) {
+    FlowList all;
+    for (const auto& filter : sent_to(nic)) {
+        auto some = bridge.flows(filter);
+        if (!some) {
+            return some;
+        }
+        std::ranges::move(*some, std::back_inserter(all));
+    }
+    return all;
+}
+
 /// What a later move would do there, which brought the guest to `place`.
 Move followed_to(Ipv4 place, const Move& move) {
     auto later = move;
@@ -72,7 +84,7 @@ std::string Ovs::replace_at(OvsBridge& peer) const {
         auto move = move_;
         auto version = version_;
         for (int i = 0; i < later_moves; ++i) {
-            const auto flows = peer.flows(sent_to(nic.mac));
+            const auto flows = all_sent_to(nic, peer);
             if (!flows) {
                 return flows.error().message;
             }

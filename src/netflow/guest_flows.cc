@@ -29,6 +29,45 @@ bool is_own(const Flow& flow) {
     return own && own->kind != FlowKind::synced && own->kind != FlowKind::replaced;
 }
 
+bool is_group(Mac mac) {
+    return (mac.octets[0] & 1U) != 0;
+}
+
+bool is_group(const Octets& address) {
+    constexpr std::uint8_t first_of_ipv4 = 224;
+    return address.size() == 4 ? address[0] >= first_of_ipv4 : address[0] == 0xff;
+}
+
+template <class T>
+void add_address(const Match& match, Field<T> field, std::vector<Octets>& to) {
+    if (const auto value = match.get(field)) {
+        if (auto octets = field_octets(*value); !is_group(octets)) {
+            to.push_back(std::move(octets));
+        }
+    }
+}
+
+/// Where the packets go that it catches; what it looks for, when they ask for that.
+std::vector<Octets> addresses_in(const Match& match) {
+    std::vector<Octets> found;
+    add_address(match, field::ipv4_dst, found);
+    add_address(match, field::arp_tpa, found);
+    add_address(match, field::ipv6_dst, found);
+    add_address(match, field::nd_target, found);
+    return found;
+}
+
+const GuestNic* nic_with_one(const Move& move, const std::vector<Octets>& addresses) {
+    for (const auto& nic : move.nics) {
+        for (const auto& one : addresses) {
+            if (std::ranges::find(nic.addresses, one) != nic.addresses.end()) {
+                return &nic;
+            }
+        }
+    }
+    return nullptr;
+}
+
 const GuestNic* sender(const Flow& flow, const Move& move) {
     if (const auto in_port = flow.match.get(field::in_port)) {
         return nic_at(move, *in_port);
@@ -143,6 +182,54 @@ const GuestNic* nic_with(const Move& move, Mac mac) {
     return found != move.nics.end() ? &*found : nullptr;
 }
 
+const GuestNic* receiver_of(const Match& match, const Move& move) {
+    const auto to = match.get(field::eth_dst);
+    return to && !is_group(*to) ? nic_with(move, *to) : nic_with_one(move, addresses_in(match));
+}
+
+void learn_addresses(Move& move, const FlowList& flows) {
+    for (const auto& flow : flows) {
+        const auto [role, nic] = classify(flow, move);
+        const auto to = flow.match.get(field::eth_dst);
+        if (role != FlowRole::serving || (to && !is_group(*to))) {
+            continue;
+        }
+        auto& known = move.nics[static_cast<std::size_t>(nic - move.nics.data())].addresses;
+        for (auto& address : addresses_in(flow.match)) {
+            if (std::ranges::find(known, address) == known.end()) {
+                known.push_back(std::move(address));
+            }
+        }
+    }
+}
+
+std::vector<FlowFilter> sent_to(const GuestNic& nic) {
+    constexpr std::uint16_t ipv4 = 0x0800;
+    constexpr std::uint16_t arp = 0x0806;
+    constexpr std::uint16_t ipv6 = 0x86dd;
+    constexpr std::uint8_t icmpv6 = 58;
+    constexpr std::uint8_t solicitation = 135;
+    std::vector<FlowFilter> filters(1);
+    filters.front().match.set(field::eth_dst, nic.mac);
+    const auto add = [&](Match match) { filters.emplace_back().match = std::move(match); };
+    for (const auto& address : nic.addresses) {
+        if (address.size() == 4) {
+            const auto value = field_value<Ipv4>(address);
+            add(Match().set(field::eth_type, ipv4).set(field::ipv4_dst, value));
+            add(Match().set(field::eth_type, arp).set(field::arp_tpa, value));
+        } else {
+            const auto value = field_value<Ipv6>(address);
+            const auto any = Match().set(field::eth_type, ipv6);
+            add(Match(any).set(field::ipv6_dst, value));
+            add(Match(any)
+                    .set(field::ip_proto, icmpv6)
+                    .set(field::icmpv6_type, solicitation)
+                    .set(field::nd_target, value));
+        }
+    }
+    return filters;
+}
+
 Classified classify(const Flow& flow, const Move& move) {
     if (is_own(flow)) {
         return {FlowRole::own, nullptr};
@@ -204,7 +291,7 @@ bool is_stale(const Flow& flow, const Surroundings& there, Port tunnel) {
 std::optional<Flow> way_back(const Flow& flow, const Move& move) {
     const auto [role, nic] = classify(flow, move);
     const auto to = flow.match.get(field::eth_dst);
-    if (role != FlowRole::sent || !to || !nic->vni) {
+    if (role != FlowRole::sent || !nic->vni || (!to && addresses_in(flow.match).empty())) {
         return std::nullopt;
     }
     const auto outputs = outputs_of(flow.instructions);
@@ -216,9 +303,14 @@ std::optional<Flow> way_back(const Flow& flow, const Move& move) {
     back.table = flow.table;
     back.priority = flow.priority;
     back.cookie = cookie_of(move, FlowKind::synced);
-    back.match.set(field::in_port, move.source.tunnel)
-        .set(field::tunnel_id, *nic->vni)
-        .set(field::eth_dst, *to);
+    if (to && !is_group(*to)) {
+        back.match.set(field::in_port, move.source.tunnel)
+            .set(field::tunnel_id, *nic->vni)
+            .set(field::eth_dst, *to);
+    } else {
+        back.match = flow.match;
+        back.match.set(field::in_port, move.source.tunnel).set(field::tunnel_id, *nic->vni);
+    }
     back.instructions = Instructions::apply(Actions().output(outputs.ports.front()));
     return back;
 }

@@ -31,6 +31,14 @@ struct Classified {
 /// `flow` is one of the source's.
 Classified classify(const Flow& flow, const Move& move);
 
+/// The card that a match is of the destination of: by its MAC address or, where the match says
+/// nothing of that or speaks of a group, by another of its addresses. nullptr: none.
+const GuestNic* receiver_of(const Match& match, const Move& move);
+/// Adds the addresses by which these flows of the source serve the guest.
+void learn_addresses(Move& move, const FlowList& flows);
+/// Which flows of a bridge may have the card as their receiver.
+std::vector<FlowFilter> sent_to(const GuestNic& nic);
+
 /// What there is on the destination.
 struct Surroundings {
     std::function<std::optional<Port>(Mac)> port_of;  ///< of its own guests

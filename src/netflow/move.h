@@ -24,6 +24,8 @@ struct GuestNic {
     std::optional<TunnelId> vni;  ///< of its network; nothing while nobody told
     Port at_source = Port::any;
     Port at_destination = Port::any;
+    /// IPv4 (4 octets) and IPv6 (16) by which flows know it without its MAC address.
+    std::vector<Octets> addresses = {};
     friend bool operator==(const GuestNic&, const GuestNic&) = default;
 };
 

@@ -121,11 +121,27 @@ void redirect_one(const Flow& flow, const Move& move, RelayTimes times, Redirect
     }
 }
 
+/// Addresses, other than MAC addresses, may be used in other networks, too.
+bool is_in_network(const Flow& flow, const GuestNic& nic) {
+    auto ids = outputs_of(flow.instructions).tunnel_ids;
+    if (const auto id = flow.match.find(field::tunnel_id.id)) {
+        ids.push_back(field_value<TunnelId>(id->value));
+    }
+    return nic.vni && !ids.empty() &&
+           std::ranges::all_of(ids, [&](TunnelId id) { return id == nic.vni; });
+}
+
+/// Of whoever wrote the flow.
+const GuestNic* receiver(const Flow& flow, const Move& move) {
+    const auto* nic = receiver_of(flow.match, move);
+    const bool by_mac = nic != nullptr && flow.match.get(field::eth_dst) == nic->mac;
+    return nic != nullptr && (by_mac || is_in_network(flow, *nic)) ? nic : nullptr;
+}
+
 /// Flows that are held for their controller are its own in all but the cookie.
 bool for_guest(const Flow& flow, const Move& move) {
-    const auto to = flow.match.get(field::eth_dst);
     const auto own = OwnCookie::decode(flow.cookie);
-    return to && nic_with(move, *to) != nullptr && (!own || own->kind == FlowKind::replaced);
+    return receiver(flow, move) != nullptr && (!own || own->kind == FlowKind::replaced);
 }
 
 bool was_at(const Move& move, Ipv4 end) {
@@ -142,7 +158,8 @@ Match loosened(Match match) {
     if (const auto id = match.get(field::tunnel_id)) {
         match.set(field::tunnel_id, *id, tunnel_id_mask);
     }
-    if (const auto mac = match.get(field::eth_dst); mac && !twin_is_in_use(*mac)) {
+    const auto mac = match.get(field::eth_dst);
+    if (mac && (mac->octets[0] & 1U) == 0 && !twin_is_in_use(*mac)) {
         match.set(field::eth_dst, *mac, mac_mask);
     }
     return match;
@@ -187,6 +204,9 @@ bool relays_guest(const Flow& flow, const Move& move) {
     if (!own || (own->kind != FlowKind::relay && own->kind != FlowKind::redirect)) {
         return false;
     }
+    if (receiver(flow, move) != nullptr) {
+        return true;
+    }
     return std::ranges::any_of(move.nics, [&](const GuestNic& nic) {
         const auto exact = Match().set(field::eth_dst, nic.mac);
         const auto to = flow.match.find(field::eth_dst.id);
@@ -227,7 +247,7 @@ std::optional<Flow> replaced_at_destination(const Flow& flow, const Move& move) 
         outputs.nested) {
         return std::nullopt;
     }
-    const auto* nic = nic_with(move, *flow.match.get(field::eth_dst));
+    const auto* nic = receiver(flow, move);
     Detour detour;
     detour.tunnel = move.destination.tunnel;
     detour.tunnelled = [&](Ipv4 end) {

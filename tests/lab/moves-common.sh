@@ -90,6 +90,26 @@ switches_up() {
     done
 }
 
+# second_card_up: another card of the guest on a and b, in a network of IPv4 and IPv6 where nobody knows who has which
+# hardware address, and a sender on a and p
+second_card_up() {
+    local node number
+    endpoint ha a 6 52:54:00:00:00:0b 1 second-card
+    endpoint hb b 10 52:54:00:00:00:0b 1 second-card
+    endpoint ta a 3 52:54:00:00:00:31 49
+    endpoint tp p 3 52:54:00:00:00:34 52
+    for node in ha hb ta tp; do ip netns exec "$node" sysctl -q net.ipv6.conf.all.disable_ipv6=0; done
+    for number in 1 4; do
+        for node in ha hb; do
+            ip -n "$node" neigh add "10.81.0.$((48 + number))" lladdr "52:54:00:00:00:3$number" dev eth0
+            ip -n "$node" neigh add "fd00::3$number" lladdr "52:54:00:00:00:3$number" dev eth0
+        done
+    done
+    for node in ha hb; do ip -n "$node" addr add fd00::1/64 dev eth0 nodad; done
+    ip -n ta addr add fd00::31/64 dev eth0 nodad
+    ip -n tp addr add fd00::34/64 dev eth0 nodad
+}
+
 # checked PROGRAM ARGUMENT...: at most a minute; with the switches' last words when it fails
 checked() {
     timeout 60 "$@" || { grep -h '|WARN|\||ERR|' "$dir"/*/ovs-vswitchd.log | tail -n 20 >&2; exit 1; }

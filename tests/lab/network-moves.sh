@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Moves of a guest one after the other, on real switches and with traffic from everywhere, but nobody runs the guest:
-# a chain and back to where it came from, replaces that come late, what a flow collector deletes.
+# a chain and back to where it came from, replaces that come late, a card that is known by its IPv4 and IPv6 addresses
+# only, what a flow collector deletes.
 . "$(dirname "$0")/moves-common.sh"
 [ -x "$programs/moves_check" ] || { echo "FAIL: no $programs/moves_check: build it first" >&2; exit 1; }
 switches_up
-for what in chain late guard; do checked "$programs/moves_check" "$dir" "$what"; done
+second_card_up
+for what in chain late addresses guard; do checked "$programs/moves_check" "$dir" "$what"; done

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// moves_check DIRECTORY chain|late|guard|figures N: moves a guest on the switches of
+// moves_check DIRECTORY chain|late|addresses|guard|figures N: moves a guest on the switches of
 // tests/lab/moves-common.sh, under traffic from all of them. Nobody runs the guest: it answers
 // on every host, so that what the network does can be counted exactly.
 #include <algorithm>
@@ -201,6 +201,105 @@ void late() {
     late_by("its write", "p.mgmt", bundle);
 }
 
+/// The guest's second card is in a network where flows know it by its IPv4 and IPv6 addresses only.
+/// The first has the same IPv4 address in a network of its own.
+const TunnelId second_vni{200};
+const Mac second_card = mac(11);
+
+std::vector<Match> to_second_card(Port from) {
+    const auto of_type = [from](std::uint16_t type) {
+        return Match().set(field::in_port, from).set(field::eth_type, type);
+    };
+    const Ipv4 ip4{{10, 81, 0, 1}};
+    const auto ip6 = MUST(parse_ipv6("fd00::1"));
+    return {of_type(0x0806).set(field::arp_tpa, ip4), of_type(0x0800).set(field::ipv4_dst, ip4),
+            of_type(0x86dd).set(field::ipv6_dst, ip6),
+            of_type(0x86dd)
+                .set(field::ip_proto, std::uint8_t{58})
+                .set(field::icmpv6_type, std::uint8_t{135})
+                .set(field::nd_target, ip6)};
+}
+
+void put(const std::string& name, const Match& match, const Actions& actions) {
+    MUST(connect(name).change(FlowMod::add(flow(match, actions))));
+}
+
+void settle_second_card_on_a() {
+    constexpr Port at_a{6};
+    constexpr Port sender{3};
+    const auto over = [](const std::string& name) {
+        return Actions()
+            .set_field(field::tunnel_id, second_vni)
+            .set_field(field::tun_dst, places().at(name).tunnel_end)
+            .output(tunnel);
+    };
+    for (auto match : to_second_card(tunnel)) {
+        put("a", match.set(field::tunnel_id, second_vni), to_port(at_a));
+    }
+    for (const auto& match : to_second_card(sender)) {
+        put("a", match, to_port(at_a));
+        put("p", match, over("a"));
+    }
+    put("a", from_port(at_a, mac(0x31)), to_port(sender));
+    put("a", from_port(at_a, mac(0x34)), over("p"));
+    put("p", from_port(tunnel, mac(0x34)).set(field::tunnel_id, second_vni), to_port(sender));
+}
+
+/// Both senders have to ask again who has the guest's addresses.
+void forget_neighbours() {
+    for (const auto* sender : {"ta", "tp"}) {
+        const auto command = std::string("ip -n ") + sender + " neigh flush dev eth0";
+        CHECK(std::system(command.c_str()) == 0);
+    }
+    std::this_thread::sleep_for(milliseconds(200));
+}
+
+void turn_second_card(Ovs& network) {
+    MUST(network.lock());
+    MUST(network.begin());
+    forget_neighbours();
+    MUST(network.redirect());
+    forget_neighbours();
+    MUST(network.commit());
+    forget_neighbours();
+}
+
+/// There and back again, before the relays are over.
+void addresses() {
+    settle_on_a();
+    settle_second_card_on_a();
+    Traffic first({"sa", "sp"}, {"ga", "gb"});
+    Traffic ipv4({"ta", "tp"}, {"ha", "hb"});
+    Traffic ipv6({"ta", "tp"}, {"ha", "hb"}, "fd00::1");
+    const auto hops_before = hops();
+    for (auto* one : {&first, &ipv4, &ipv6}) {
+        one->start(2 * between_datagrams);
+    }
+    Registry registry;
+    const auto both_cards = [](OvsTask task) {
+        task.nics.push_back({second_card, "second-card"});
+        return task;
+    };
+    Ovs there(both_cards(task("a", "b")), registry);
+    turn_second_card(there);
+    CHECK(!has(dump("p"), "10.78.0.1"));
+    CHECK(has(dump("p"), "arp_tpa=10.81.0.1 actions=set_field:0xc8->tun_id,set_field:10.78.0.2"));
+    Ovs back(both_cards(task("b", "a")), registry);
+    turn_second_card(back);
+    CHECK(!has(dump("p"), "10.78.0.2"));
+    CHECK(!has(ours("a"), "priority=60200"));
+    std::uint64_t sent = 0;
+    for (auto* one : {&first, &ipv4, &ipv6}) {
+        const auto tally = one->stop();
+        nothing_lost(tally);
+        sent += tally.sent;
+    }
+    CHECK(hops() - hops_before <= sent * 5);
+    MUST(there.drain());
+    MUST(back.drain());
+    leaves_nothing();
+}
+
 using std::chrono::microseconds;
 
 microseconds percentile(const std::vector<microseconds>& sorted, std::size_t percent) {
@@ -249,6 +348,8 @@ int main(int argc, char** argv) {
         chain();
     } else if (what == "late") {
         late();
+    } else if (what == "addresses") {
+        addresses();
     } else if (what == "guard") {
         guard();
     } else {

@@ -16,30 +16,42 @@ namespace {
 
 constexpr std::uint16_t port = 7;
 constexpr std::uint32_t most = 200'000;  ///< datagrams of one sender
-constexpr const char* guest_address = "10.81.0.1";
 
-sockaddr_in guest() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    inet_pton(AF_INET, guest_address, &address.sin_addr);
-    return address;
+struct Address {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+    const sockaddr* generic() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+Address address_of(const std::string& text) {
+    Address result;
+    if (auto* ipv4 = reinterpret_cast<sockaddr_in*>(&result.storage);
+        inet_pton(AF_INET, text.c_str(), &ipv4->sin_addr) == 1) {
+        ipv4->sin_family = AF_INET;
+        ipv4->sin_port = htons(port);
+        result.size = sizeof *ipv4;
+        return result;
+    }
+    auto* ipv6 = reinterpret_cast<sockaddr_in6*>(&result.storage);
+    CHECK(inet_pton(AF_INET6, text.c_str(), &ipv6->sin6_addr) == 1);
+    ipv6->sin6_family = AF_INET6;
+    ipv6->sin6_port = htons(port);
+    result.size = sizeof *ipv6;
+    return result;
 }
 
 /// A thread stays in the namespace that it enters; so it is one of its own.
-int socket_in(const std::string& name, bool of_guest) {
+int socket_in(const std::string& name, const Address& guest, bool of_guest) {
     int result = -1;
     std::thread([&] {
         const int entered = open(("/run/netns/" + name).c_str(), O_RDONLY | O_CLOEXEC);
         CHECK(entered >= 0 && setns(entered, CLONE_NEWNET) == 0);
         close(entered);
-        result = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        result = socket(guest.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         CHECK(result >= 0);
         const int room = 8 << 20;
         setsockopt(result, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
-        const auto address = guest();
-        const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-        CHECK((of_guest ? bind : connect)(result, generic, sizeof address) == 0);
+        CHECK((of_guest ? bind : connect)(result, guest.generic(), guest.size) == 0);
     }).join();
     return result;
 }
@@ -54,12 +66,14 @@ bool wait_for_any(const std::vector<int>& sockets, milliseconds patience) {
 
 }  // namespace
 
-Traffic::Traffic(const std::vector<std::string>& senders, const std::vector<std::string>& guests) {
+Traffic::Traffic(const std::vector<std::string>& senders, const std::vector<std::string>& guests,
+                 const std::string& address) {
+    const auto guest = address_of(address);
     for (const auto& name : senders) {
-        senders_.push_back(socket_in(name, false));
+        senders_.push_back(socket_in(name, guest, false));
     }
     for (const auto& name : guests) {
-        guests_.push_back(socket_in(name, true));
+        guests_.push_back(socket_in(name, guest, true));
     }
 }
 
@@ -135,7 +149,7 @@ void Traffic::answer_all() {
         }
         for (const int one : guests_) {
             Datagram datagram;
-            sockaddr_in from{};
+            sockaddr_storage from{};
             socklen_t size = sizeof from;
             auto* generic = reinterpret_cast<sockaddr*>(&from);
             while (recvfrom(one, &datagram, sizeof datagram, 0, generic, &size) ==

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Numbered datagrams from several network namespaces to a guest, and its answers. The guest is
-// anybody who has its addresses, in several namespaces: where it is, the switches decide. Each
-// namespace has one card with the address 10.81.0.N. Errors end the program (must.h). Thread rule:
-// one thread; has two of its own between start() and stop().
+// anybody who has its address, in several namespaces: where it is, the switches decide. Errors end
+// the program (must.h). Thread rule: one thread; has two of its own between start() and stop().
 #pragma once
 
 #include <atomic>
@@ -17,8 +16,9 @@ namespace vmigrate::test {
 
 class Traffic {
   public:
-    /// Names in /run/netns.
-    Traffic(const std::vector<std::string>& senders, const std::vector<std::string>& guests);
+    /// Names in /run/netns; `address` is the guest's, IPv4 or IPv6.
+    Traffic(const std::vector<std::string>& senders, const std::vector<std::string>& guests,
+            const std::string& address = "10.81.0.1");
     ~Traffic();
     Traffic(const Traffic&) = delete;
     Traffic& operator=(const Traffic&) = delete;

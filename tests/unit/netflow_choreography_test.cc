@@ -104,7 +104,8 @@ TEST_CASE("where the destination's relays may still be there, the source stops t
 
 TEST_CASE("senders that an earlier move did not reach are turned by the next") {
     // a -> b happened before, and its replaces are late; now b -> c
-    const Move move{{"b", ip_b}, {"c", ip_c}, {{mac(1), vni, Port{9}, Port{7}}}, 8, 2, {ip_a}};
+    Move move{{"b", ip_b}, {"c", ip_c}, {{mac(1), vni, Port{9}, Port{7}}}, 8, 2};
+    move.former = {ip_a};
     const auto stale = flow(from_port(Port{3}, mac(1)), by_tunnel(ip_a));
     CHECK(format(*replaced_at_peer(stale, move)) ==
           format(flow(from_port(Port{3}, mac(1)), by_tunnel(ip_c))));
