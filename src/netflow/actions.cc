@@ -141,33 +141,31 @@ Result<Instructions> Instructions::from_octets(OctetView octets) {
             return fail(ErrorKind::network, "an action has a wrong size");
         }
     }
-    Instructions instructions;
-    instructions.octets_.assign(octets.begin(), octets.end());
-    return instructions;
+    return Instructions(octets);
 }
 
 Instructions Instructions::apply(const Actions& actions) {
-    Instructions result;
-    Writer out(result.octets_);
+    Octets octets;
+    Writer out(octets);
     out.u16(apply_instruction);
     out.u16(static_cast<std::uint16_t>(8 + actions.octets().size()));
     out.zeros(4);
     out.octets(actions.octets());
-    return result;
+    return Instructions(octets);
 }
 
 Instructions Instructions::goto_table(TableId table) {
-    Instructions result;
-    Writer out(result.octets_);
+    Octets octets;
+    Writer out(octets);
     out.u16(goto_table_instruction);
     out.u16(8);
     out.u8(static_cast<std::uint8_t>(table));
     out.zeros(3);
-    return result;
+    return Instructions(octets);
 }
 
 Actions Instructions::applied() const {
-    Reader reader(octets_);
+    Reader reader(octets());
     while (reader.left() > 0) {
         const auto one = reader.element(2, 8);
         if (reader.ok() && read_u16(one.data()) == apply_instruction) {

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "netflow/field.h"
+#include "netflow/shared_octets.h"
 
 namespace vmigrate::netflow {
 
@@ -88,7 +89,7 @@ class Instructions {
     static Instructions apply(const Actions& actions);
     static Instructions goto_table(TableId table);
 
-    OctetView octets() const { return octets_; }
+    OctetView octets() const { return octets_.view(); }
     bool empty() const { return octets_.empty(); }
     /// The actions that are applied at once; empty when there are none.
     Actions applied() const;
@@ -101,7 +102,9 @@ class Instructions {
     friend bool operator==(const Instructions&, const Instructions&) = default;
 
   private:
-    Octets octets_;
+    explicit Instructions(OctetView octets) : octets_(octets) {}
+
+    SharedOctets octets_;
 };
 
 /// Ports as OpenFlow 1.0 numbers them, in 16 bits.

@@ -39,14 +39,6 @@ void write_field(Writer& out, FieldId id, OctetView value, OctetView mask) {
     out.octets(mask);
 }
 
-Octets to_octets(std::uint64_t value, std::size_t size) {
-    Octets octets(size);
-    for (std::size_t i = size; i-- > 0; value >>= 8U) {
-        octets[i] = static_cast<std::uint8_t>(value);
-    }
-    return octets;
-}
-
 std::uint64_t to_number(OctetView octets) {
     std::uint64_t value = 0;
     for (const auto octet : octets) {

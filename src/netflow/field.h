@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "netflow/address.h"
@@ -38,19 +39,23 @@ struct Field {
     FieldId id;
 };
 
-/// Values to octets and back; the size is always that of the field.
-Octets to_octets(std::uint64_t value, std::size_t size);
 std::uint64_t to_number(OctetView octets);
 
 template <class T>
 constexpr std::size_t field_size = sizeof(T);
 
+/// Values to octets and back; the size is always that of the field.
 template <class T>
-Octets field_octets(const T& value) {
+std::array<std::uint8_t, field_size<T>> field_octets(const T& value) {
     if constexpr (requires { value.octets; }) {
-        return Octets(value.octets.begin(), value.octets.end());
+        return value.octets;
     } else {
-        return to_octets(static_cast<std::uint64_t>(value), field_size<T>);
+        std::array<std::uint8_t, field_size<T>> octets{};
+        auto rest = static_cast<std::uint64_t>(value);
+        for (auto octet = octets.rbegin(); octet != octets.rend(); ++octet, rest >>= 8U) {
+            *octet = static_cast<std::uint8_t>(rest);
+        }
+        return octets;
     }
 }
 

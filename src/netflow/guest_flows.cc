@@ -41,8 +41,9 @@ bool is_group(const Octets& address) {
 template <class T>
 void add_address(const Match& match, Field<T> field, std::vector<Octets>& to) {
     if (const auto value = match.get(field)) {
-        if (auto octets = field_octets(*value); !is_group(octets)) {
-            to.push_back(std::move(octets));
+        const auto octets = field_octets(*value);
+        if (Octets address(octets.begin(), octets.end()); !is_group(address)) {
+            to.push_back(std::move(address));
         }
     }
 }

@@ -8,6 +8,8 @@
 namespace vmigrate::netflow {
 namespace {
 
+constexpr std::size_t field_header_size = 4;
+
 std::vector<OctetView> sorted_entries(OctetView entries) {
     std::vector<OctetView> result;
     Reader reader(entries);
@@ -20,26 +22,34 @@ std::vector<OctetView> sorted_entries(OctetView entries) {
     return result;
 }
 
-std::string_view as_text(OctetView octets) {
-    return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+/// What comes before `part` of `whole`, and what after it.
+std::pair<OctetView, OctetView> around(OctetView whole, OctetView part) {
+    const auto at = static_cast<std::size_t>(part.data() - whole.data());
+    return {whole.first(at), whole.subspan(at + part.size())};
+}
+
+std::size_t hash_of(OctetView entry) {
+    return std::hash<std::string_view>()(
+        {reinterpret_cast<const char*>(entry.data()), entry.size()});
 }
 
 }  // namespace
 
 Result<Match> Match::from_entries(OctetView entries) {
+    Match match;
     Reader reader(entries);
-    while (next_field(reader)) {
+    while (const auto field = next_field(reader)) {
+        match.hash_ += hash_of(field->whole);
     }
     if (!reader.ok()) {
         return fail(ErrorKind::network, "a match has an entry of a wrong size");
     }
-    Match match;
-    match.entries_.assign(entries.begin(), entries.end());
+    match.entries_ = SharedOctets(entries);
     return match;
 }
 
 std::optional<FieldView> Match::find(FieldId id) const {
-    Reader reader(entries_);
+    Reader reader(entries());
     while (const auto field = next_field(reader)) {
         if (field->id == id) {
             return field;
@@ -58,43 +68,37 @@ std::optional<OctetView> Match::exact(FieldId id, std::size_t size) const {
 }
 
 Match& Match::put(FieldId id, OctetView value, OctetView mask) {
-    Octets entry;
-    Writer writer(entry);
-    write_field(writer, id, value, mask);
-    auto at = entries_.end();
-    if (const auto old = find(id)) {
-        at = entries_.begin() + (old->whole.data() - entries_.data());
-        at = entries_.erase(at, at + static_cast<std::ptrdiff_t>(old->whole.size()));
-    }
-    entries_.insert(at, entry.begin(), entry.end());
+    const auto old = find(id);
+    const auto [before, after] = around(entries(), old ? old->whole : entries().last(0));
+    Octets changed;
+    changed.reserve(before.size() + field_header_size + value.size() + mask.size() + after.size());
+    Writer out(changed);
+    out.octets(before);
+    write_field(out, id, value, mask);
+    hash_ += hash_of(OctetView(changed).subspan(before.size())) - (old ? hash_of(old->whole) : 0);
+    out.octets(after);
+    entries_ = SharedOctets(changed);
     return *this;
 }
 
 Match& Match::remove(FieldId id) {
     if (const auto old = find(id)) {
-        const auto at = entries_.begin() + (old->whole.data() - entries_.data());
-        entries_.erase(at, at + static_cast<std::ptrdiff_t>(old->whole.size()));
+        const auto [before, after] = around(entries(), old->whole);
+        hash_ -= hash_of(old->whole);
+        Octets changed(before.begin(), before.end());
+        changed.insert(changed.end(), after.begin(), after.end());
+        entries_ = SharedOctets(changed);
     }
     return *this;
 }
 
 bool operator==(const Match& a, const Match& b) {
-    if (a.entries_.size() != b.entries_.size()) {
+    if (a.hash_ != b.hash_ || a.entries().size() != b.entries().size()) {
         return false;
     }
     return a.entries_ == b.entries_ ||
-           std::ranges::equal(sorted_entries(a.entries_), sorted_entries(b.entries_),
+           std::ranges::equal(sorted_entries(a.entries()), sorted_entries(b.entries()),
                               [](OctetView x, OctetView y) { return std::ranges::equal(x, y); });
-}
-
-std::size_t Match::hash() const {
-    // a sum, because the order of the entries must not matter
-    std::size_t sum = 0;
-    Reader reader(entries_);
-    while (const auto field = next_field(reader)) {
-        sum += std::hash<std::string_view>()(as_text(field->whole));
-    }
-    return sum;
 }
 
 void write_match(Writer& out, const Match& match) {

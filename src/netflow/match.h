@@ -5,6 +5,7 @@
 #pragma once
 
 #include "netflow/field.h"
+#include "netflow/shared_octets.h"
 
 namespace vmigrate::netflow {
 
@@ -15,7 +16,7 @@ class Match {
     /// Takes the entries as they are. Error (network): an entry's size is inconsistent.
     static Result<Match> from_entries(OctetView entries);
 
-    OctetView entries() const { return entries_; }
+    OctetView entries() const { return entries_.view(); }
     bool empty() const { return entries_.empty(); }
 
     std::optional<FieldView> find(FieldId id) const;
@@ -41,13 +42,16 @@ class Match {
     /// The same entries in whatever order. Two spellings of a value, such as a mask of all ones and
     /// none, are different.
     friend bool operator==(const Match& a, const Match& b);
-    std::size_t hash() const;
+    std::size_t hash() const { return hash_; }
 
   private:
     std::optional<OctetView> exact(FieldId id, std::size_t size) const;
     Match& put(FieldId id, OctetView value, OctetView mask);
 
-    Octets entries_;
+    SharedOctets entries_;
+    /// A sum of those of the entries, because their order must not matter. Kept, because a flow is
+    /// looked up much more often than made.
+    std::size_t hash_ = 0;
 };
 
 /// With OpenFlow's header and padding.

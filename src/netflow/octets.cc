@@ -31,17 +31,17 @@ void write_u64(std::uint8_t* at, std::uint64_t value) {
 }
 
 void Writer::u16(std::uint16_t value) {
-    zeros(2);
+    out_.resize(out_.size() + 2);
     write_u16(&out_[out_.size() - 2], value);
 }
 
 void Writer::u32(std::uint32_t value) {
-    zeros(4);
+    out_.resize(out_.size() + 4);
     write_u32(&out_[out_.size() - 4], value);
 }
 
 void Writer::u64(std::uint64_t value) {
-    zeros(8);
+    out_.resize(out_.size() + 8);
     write_u64(&out_[out_.size() - 8], value);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Instructions::rewrite: no size ever changes, so it is done in place.
+// Instructions::rewrite: no size ever changes, so it is done in place, in a copy.
 #include <algorithm>
 
 #include "netflow/actions.h"
@@ -129,7 +129,9 @@ class Rewriter {
 }  // namespace
 
 void Instructions::rewrite(const Rewrite& change) {
-    Rewriter(change).instructions(octets_);
+    Octets changed(octets().begin(), octets().end());
+    Rewriter(change).instructions(changed);
+    octets_ = SharedOctets(changed);
 }
 
 }  // namespace vmigrate::netflow

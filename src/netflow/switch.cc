@@ -4,6 +4,8 @@
 namespace vmigrate::netflow {
 namespace {
 
+constexpr std::size_t sent_at_once = 256;
+
 tl::unexpected<Error> unexpected_answer() {
     return fail(ErrorKind::network, "the switch gave an answer of another kind");
 }
@@ -202,10 +204,15 @@ Result<void> Switch::change_all(std::span<const FlowMod> mods) {
         return fail(opened.error());
     }
     Result<void> taken;
+    std::size_t sent = 0;
     for (const auto& mod : mods) {
         if (const auto xid = session_.send(BundleAdd{.id = bundle, .change = mod}); !xid) {
             taken = fail(xid.error());
             break;
+        }
+        if (++sent % sent_at_once == 0) {
+            // the switch has something to do while we go on; a failure comes again below
+            static_cast<void>(session_.pump());
         }
     }
     // OVS leaves out a change that it refuses and would commit the rest: so all answers come first
