@@ -17,10 +17,8 @@ namespace {
 using namespace netflow;
 using Kind = FlowChange::Kind;
 
-constexpr seconds between_comparisons{1};
-/// More at once stall the traffic of a switch that forwards with the thread that takes them.
-constexpr std::size_t flows_at_once = 100;
-constexpr milliseconds pause_between{1};
+constexpr seconds between_restores{1};
+constexpr seconds longest_wait{1};
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
@@ -38,6 +36,7 @@ OvsFollower::OvsFollower(Move move, const OvsHost& source, const OvsHost& destin
       timeout_(timeout),
       source_(std::make_unique<Side>(source, timeout)),
       destination_(std::make_unique<Side>(destination, timeout)),
+      copies_(std::make_unique<Copies>()),
       sync_(move_, {}),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     start();
@@ -66,6 +65,7 @@ void OvsFollower::copy(Move move) {
     move_ = std::move(move);
     sync_ = FlowSync(move_, {[this](Mac mac) { return neighbour(mac); },
                              [this](Port port) { return destination_->ports.contains(port); }});
+    copies_ = std::make_unique<Copies>();
     copying_ = true;
     start();
 }
@@ -80,14 +80,19 @@ void OvsFollower::run() {
     while (!stop_) {
         const bool source_known = follow(*source_);
         const bool both_known = copying_ && follow(*destination_) && source_known;
-        // the first copy at once when both are known, later ones each second
-        if (now() >= next_second || (both_known && !complete_)) {
-            each_second(both_known);
-            next_second = now() + between_comparisons;
+        if (now() >= next_second) {
+            each_second();
+            next_second = now() + between_restores;
+        }
+        if (both_known) {
+            keep_copies();
         }
         auto due = std::min(source_->monitor.deadline(), next_second);
         if (copying_) {
             due = std::min(due, destination_->monitor.deadline());
+        }
+        if (both_known) {
+            due = std::min(due, copies_->due());
         }
         wait(due);
     }
@@ -107,8 +112,10 @@ void OvsFollower::wait(TimePoint until) {
         writers[0] = writer_of(source_->writer);
         writers[1] = writer_of(destination_->writer);
     }
-    const auto left = std::chrono::ceil<milliseconds>(until - now()).count();
-    poll(fds.data(), fds.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 1000)));
+    const std::chrono::nanoseconds left =
+        std::clamp<TimePoint::duration>(until - now(), seconds(0), longest_wait);
+    const timespec at_most{left / seconds(1), (left % seconds(1)).count()};
+    ppoll(fds.data(), fds.size(), &at_most, nullptr);
     if (writers[0].revents != 0) {
         keep_alive(*source_);
     }
@@ -126,14 +133,11 @@ bool OvsFollower::follow(Side& side) {
     return side.monitor.synchronized();
 }
 
-void OvsFollower::each_second(bool both_known) {
+void OvsFollower::each_second() {
     for (auto* side : {source_.get(), destination_.get()}) {
         if (side->monitor.synchronized()) {
             restore(*side);
         }
-    }
-    if (both_known) {
-        compare();
     }
 }
 
@@ -162,29 +166,25 @@ void OvsFollower::took_at_source(const FlowChange& change) {
     if (correct_at_source(change)) {
         return;
     }
-    std::vector<FlowMod> changes;
-    {
-        const std::scoped_lock lock(mutex_);
-        const auto key = FlowKey::of(change.flow);
-        const bool there = change.kind != Kind::removed;
-        const auto& others = destination_->monitor.flows();
-        // another process has committed: what changes from here on is no example any more
-        frozen_ = frozen_ || (there && change.flow.cookie == cookie_of(move_, FlowKind::relay));
-        if (there && classify(change.flow, move_).role != FlowRole::unrelated) {
-            source_->flows[key] = change.flow;
-        } else {
-            source_->flows.erase(key);
-        }
-        if (!copying_ || frozen_) {
-            return;
-        }
-        if (!there) {
-            changes = sync_.drop(key, others);
-        } else if (complete_) {  // before, the destination's flows are not known
-            changes = sync_.put(change.flow, others);
-        }
+    const std::scoped_lock lock(mutex_);
+    const auto key = FlowKey::of(change.flow);
+    const bool there = change.kind != Kind::removed;
+    // another process has committed: what changes from here on is no example any more
+    frozen_ = frozen_ || (there && change.flow.cookie == cookie_of(move_, FlowKind::relay));
+    if (there && classify(change.flow, move_).role != FlowRole::unrelated) {
+        source_->flows[key] = change.flow;
+    } else {
+        source_->flows.erase(key);
     }
-    write(*destination_, std::move(changes));
+    if (!copying_ || frozen_) {
+        return;
+    }
+    const auto& others = destination_->monitor.flows();
+    if (!there) {
+        copies_->write(sync_.drop(key, others));
+    } else if (copies_->begun) {  // before, the destination's flows are not known
+        copies_->write(sync_.put(change.flow, others));
+    }
 }
 
 void OvsFollower::took_at_destination(const FlowChange& change) {
@@ -195,12 +195,14 @@ void OvsFollower::took_at_destination(const FlowChange& change) {
         if (const auto known = neighbour_of_.find(key); known != neighbour_of_.end()) {
             neighbours_.erase(known->second);
             neighbour_of_.erase(known);
+            copies_->surroundings_changed = true;
         }
         if (there) {
             if (const auto to = change.flow.match.get(field::eth_dst)) {
                 if (const auto port = local_port_of(*to, {change.flow}, move_.destination.tunnel)) {
                     neighbours_[*to] = *port;
                     neighbour_of_[key] = *to;
+                    copies_->surroundings_changed = true;
                 }
             }
         }
@@ -215,35 +217,6 @@ void OvsFollower::took_at_destination(const FlowChange& change) {
     correct_at_destination(change);
 }
 
-void OvsFollower::compare() {
-    if (connect(*destination_)) {
-        if (const auto ports = destination_->writer->ports()) {
-            const std::scoped_lock lock(mutex_);
-            destination_->ports.clear();
-            for (const auto& port : *ports) {
-                destination_->ports.insert(port.port);
-            }
-        }
-    }
-    std::vector<FlowMod> changes;
-    {
-        const std::scoped_lock lock(mutex_);
-        const auto& others = destination_->monitor.flows();
-        if (!frozen_) {
-            for (const auto& [key, flow] : source_->flows) {
-                // what it has to say is found by the comparison, too
-                static_cast<void>(sync_.put(flow, others));
-            }
-        }
-        changes = sync_.compare(others);
-    }
-    if (write(*destination_, std::move(changes))) {
-        const std::scoped_lock lock(mutex_);
-        complete_ = true;
-        changed_.notify_all();
-    }
-}
-
 Result<void> OvsFollower::connect(Side& side) {
     if (!side.writer) {
         auto connected = Switch::connect(side.endpoint, timeout_);
@@ -253,40 +226,6 @@ Result<void> OvsFollower::connect(Side& side) {
         side.writer.emplace(std::move(*connected));
     }
     return {};
-}
-
-Result<void> OvsFollower::write_all(Side& side, std::span<const FlowMod> changes) {
-    auto done = connect(side);
-    for (std::size_t at = 0; done && at < changes.size(); at += flows_at_once) {
-        if (at > 0) {
-            std::this_thread::sleep_for(pause_between);
-        }
-        const auto count = std::min(flows_at_once, changes.size() - at);
-        done = side.writer->change_all(changes.subspan(at, count));
-    }
-    if (!done && done.error().kind == ErrorKind::unreachable) {
-        side.writer.reset();
-    }
-    return done;
-}
-
-/// False, with the problem noted, when not all was done: the next comparison finds the rest.
-bool OvsFollower::write(Side& side, std::vector<FlowMod> changes) {
-    if (changes.empty()) {
-        return true;
-    }
-    if (!side.monitor.synchronized()) {
-        return false;  // it would only keep the other side waiting
-    }
-    const bool old = side.writer.has_value();
-    auto done = write_all(side, changes);
-    if (!done && old && !side.writer) {
-        done = write_all(side, changes);  // the connection may have been lost long ago
-    }
-    if (!done) {
-        failed_to_write(side, done.error());
-    }
-    return done.has_value();
 }
 
 void OvsFollower::failed_to_write(Side& side, const Error& error) {

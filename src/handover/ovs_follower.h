@@ -66,20 +66,24 @@ class OvsFollower {
 
   private:
     struct Side;
+    struct Copies;
     void start();
     void stop();
     void run();
     void wait(TimePoint until);
     bool follow(Side& side);
-    void each_second(bool both_known);
+    void each_second();
     void took(Side& side, const netflow::FlowChange& change);
     void took_at_source(const netflow::FlowChange& change);
     void took_at_destination(const netflow::FlowChange& change);
-    void compare();
     Result<void> connect(Side& side);
-    Result<void> write_all(Side& side, std::span<const netflow::FlowMod> changes);
-    bool write(Side& side, std::vector<netflow::FlowMod> changes);
+    Result<void> write(Side& side, std::span<const netflow::FlowMod> changes);
     void failed_to_write(Side& side, const Error& error);
+
+    void keep_copies();
+    void begin_round();
+    void look_further();
+    void write_next();
 
     std::optional<netflow::FlowMod> correction(const netflow::FlowChange& change);
     bool correct_at_source(const netflow::FlowChange& change);
@@ -96,6 +100,7 @@ class OvsFollower {
     std::atomic<bool> copying_ = false;
     std::unique_ptr<Side> source_;
     std::unique_ptr<Side> destination_;
+    std::unique_ptr<Copies> copies_;
 
     /// Held while the source is written to: what guard() replaces, and what freeze() ends, is not
     /// written any more when it returns. Taken before the other one.

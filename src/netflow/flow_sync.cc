@@ -9,8 +9,9 @@ bool FlowSync::is_ours(const Flow& flow) const {
     return flow.cookie == cookie_of(move_, FlowKind::synced);
 }
 
-std::optional<FlowMod> FlowSync::change_for(const Flow& copy, const FlowTable& destination) const {
-    const auto found = destination.find(FlowKey::of(copy));
+std::optional<FlowMod> FlowSync::change_for(const FlowKey& key, const Flow& copy,
+                                            const FlowTable& destination) const {
+    const auto found = destination.find(key);
     if (found == destination.end()) {
         return FlowMod::add(copy);
     }
@@ -32,17 +33,13 @@ std::vector<FlowMod> FlowSync::put(const Flow& flow, const FlowTable& destinatio
     }
     left_out_.erase(key);
     const auto copy_key = FlowKey::of(*copied.flow);
-    std::vector<FlowMod> changes;
-    if (const auto before = copy_of_.find(key); before == copy_of_.end()) {
-        copy_of_.emplace(key, copy_key);
-        if (const auto [place, is_new] = wanted_.try_emplace(copy_key); !is_new) {
-            ++place->second.reasons;
-        }
-    }
+    const bool is_new = copy_of_.try_emplace(key, copy_key).second;
     auto& wanted = wanted_[copy_key];
-    wanted.copy = *copied.flow;
+    wanted.reasons += is_new ? 1 : 0;
+    wanted.copy = std::move(*copied.flow);
     wanted.original = flow;
-    if (auto change = change_for(wanted.copy, destination)) {
+    std::vector<FlowMod> changes;
+    if (auto change = change_for(copy_key, wanted.copy, destination)) {
         changes.push_back(std::move(*change));
     }
     return changes;
@@ -71,21 +68,26 @@ std::vector<FlowMod> FlowSync::drop(const FlowKey& key, const FlowTable& destina
     return {removal};
 }
 
-std::vector<FlowMod> FlowSync::compare(const FlowTable& destination) const {
-    std::vector<FlowMod> changes;
-    for (const auto& [key, flow] : destination) {
-        if (is_ours(flow) && !wanted_.contains(key)) {
-            auto removal = FlowMod::remove_strict(key);
-            removal.cookies = CookieFilter::exactly(flow.cookie);
-            changes.push_back(std::move(removal));
-        }
+FlowSync::Compared FlowSync::compare(const FlowTable& destination, std::size_t flows) {
+    Compared result;
+    if (!strays_done_) {
+        strays_done_ = strays_.next(destination, flows, [&](const auto& entry) {
+            const auto& [key, flow] = entry;
+            if (is_ours(flow) && !wanted_.contains(key)) {
+                auto removal = FlowMod::remove_strict(key);
+                removal.cookies = CookieFilter::exactly(flow.cookie);
+                result.changes.push_back(std::move(removal));
+            }
+        });
+        return result;
     }
-    for (const auto& [key, wanted] : wanted_) {
-        if (auto change = change_for(wanted.copy, destination)) {
-            changes.push_back(std::move(*change));
+    result.round_is_over = missing_.next(wanted_, flows, [&](const auto& entry) {
+        if (auto change = change_for(entry.first, entry.second.copy, destination)) {
+            result.changes.push_back(std::move(*change));
         }
-    }
-    return changes;
+    });
+    strays_done_ = !result.round_is_over;
+    return result;
 }
 
 std::optional<FlowMod> FlowSync::missing(const FlowKey& key) const {
