@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "handover/pieces.h"
+
 namespace vmigrate::handover {
 namespace {
 
@@ -105,7 +107,9 @@ Result<void> OvsBridge::apply(const Step& step) {
     if (step.changes.empty()) {
         return {};
     }
-    return on_switch([&](Switch& it) { return it.change_all(step.changes); });
+    return on_switch([&](Switch& it) {
+        return step.in_pieces ? change_in_pieces(it, step.changes) : it.change_all(step.changes);
+    });
 }
 
 Result<std::vector<FlowStats>> OvsBridge::stats(const FlowFilter& filter) {

@@ -27,7 +27,7 @@ class OvsBridge {
 
     const OvsHost& host() const { return host_; }
 
-    /// All or nothing; a step without changes needs no connection.
+    /// All or nothing, but for a step in pieces; one without changes needs no connection.
     Result<void> apply(const netflow::Step& step);
     Result<netflow::FlowList> flows(const netflow::FlowFilter& filter);
     Result<std::vector<netflow::FlowStats>> stats(const netflow::FlowFilter& filter);

@@ -5,6 +5,7 @@
 // that the switch does not stop forwarding for it. A round of comparisons begins each second.
 #include "handover/ovs_follower.h"
 #include "handover/ovs_follower_side.h"
+#include "handover/pieces.h"
 
 namespace vmigrate::handover {
 namespace {
@@ -12,11 +13,8 @@ namespace {
 using namespace netflow;
 
 constexpr seconds between_rounds{1};
-/// More at once stall the traffic of a switch that forwards with the thread that takes them.
-constexpr std::size_t written_at_once = 200;
-constexpr milliseconds pause_between{1};
 /// To compare costs a tenth of making a copy.
-constexpr std::size_t made_at_once = written_at_once;
+constexpr std::size_t made_at_once = changes_at_once;
 constexpr std::size_t compared_at_once = 1000;
 
 TimePoint now() {
@@ -111,7 +109,7 @@ void OvsFollower::write_next() {
     auto& copies = *copies_;
     auto& waiting = copies.to_write;
     const auto end =
-        waiting.begin() + static_cast<std::ptrdiff_t>(std::min(written_at_once, waiting.size()));
+        waiting.begin() + static_cast<std::ptrdiff_t>(std::min(changes_at_once, waiting.size()));
     const std::vector<FlowMod> some(std::make_move_iterator(waiting.begin()),
                                     std::make_move_iterator(end));
     waiting.erase(waiting.begin(), end);
@@ -122,7 +120,7 @@ void OvsFollower::write_next() {
         copies.round_is_over = false;
         copies.next_round = now() + between_rounds;
     }
-    copies.next_write = now() + pause_between;
+    copies.next_write = now() + pause_between_changes;
 }
 
 }  // namespace vmigrate::handover

@@ -156,8 +156,8 @@ std::vector<Step> finish(const Move& move, const std::vector<HandedOver>& at_des
         source.push_back(remove_kind(move, FlowKind::guard));
     }
     return {
-        {"hand over", move.destination.name, std::move(destination), Step::Duty::report},
-        {"hand over", move.source.name, std::move(source), Step::Duty::report},
+        {"hand over", move.destination.name, std::move(destination), Step::Duty::report, true},
+        {"hand over", move.source.name, std::move(source), Step::Duty::report, true},
     };
 }
 

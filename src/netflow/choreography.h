@@ -23,7 +23,7 @@
 
 namespace vmigrate::netflow {
 
-/// One checked bundle at one bridge.
+/// One checked bundle at one bridge; or several, where there may be very many changes.
 struct Step {
     enum class Duty {
         undo,   ///< a failure ends in rollback, or in another attempt
@@ -33,6 +33,7 @@ struct Step {
     std::string at;  ///< BridgeEnd::name
     std::vector<FlowMod> changes;
     Duty duty = Duty::report;
+    bool in_pieces = false;  ///< what is done of it is right without the rest
 };
 
 /// Both bridges as they are.

@@ -232,6 +232,7 @@ hand over at a, or report
 TEST_CASE("relays that may still be needed stay when all else goes") {
     const auto sent = flow(from_port(Port{5}, mac(2)), to_port(Port{2}));
     const auto steps = finish(a_to_b(), {}, {{*way_back(sent, a_to_b()), sent}}, Relays::stay);
+    CHECK(steps.at(1).in_pieces);
     CHECK(format(steps.at(1)) == R"(hand over at a, or report
   ADD cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,in_port=64200,tun_id=0x64,dl_dst=52:54:00:00:00:02 actions=output:2
   DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d400000070001/0xffffffffffffffff
