@@ -10,6 +10,7 @@
 
 #include "handover/ovs_follower_side.h"
 #include "netflow/detour.h"
+#include "netflow/relevant.h"
 
 namespace vmigrate::handover {
 namespace {
@@ -34,8 +35,11 @@ OvsFollower::OvsFollower(Move move, const OvsHost& source, const OvsHost& destin
                          milliseconds timeout)
     : move_(std::move(move)),
       timeout_(timeout),
-      source_(std::make_unique<Side>(source, timeout)),
-      destination_(std::make_unique<Side>(destination, timeout)),
+      source_(std::make_unique<Side>(
+          source, timeout, [this](const Flow& flow) { return matters_at_source(flow, move_); })),
+      destination_(std::make_unique<Side>(
+          destination, timeout,
+          [this](const Flow& flow) { return matters_at_destination(flow, move_); })),
       copies_(std::make_unique<Copies>()),
       sync_(move_, {}),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {

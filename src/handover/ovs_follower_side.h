@@ -15,8 +15,10 @@ struct OvsFollower::Side {
     /// What corrects more often than this fights with somebody: the rest waits for its end.
     static constexpr unsigned corrections_per_second = 1000;
 
-    Side(const OvsHost& host, milliseconds timeout)
-        : name(host.name), endpoint(host.openflow), monitor(host.openflow, {}, timeout) {}
+    Side(const OvsHost& host, milliseconds timeout, netflow::FlowMonitor::Wanted wanted)
+        : name(host.name),
+          endpoint(host.openflow),
+          monitor(host.openflow, {}, timeout, std::move(wanted)) {}
 
     std::string name;
     netflow::Endpoint endpoint;

@@ -15,10 +15,12 @@ TimePoint clock_now() {
 
 }  // namespace
 
-FlowMonitor::FlowMonitor(Endpoint endpoint, std::vector<Watched> watched, milliseconds timeout)
+FlowMonitor::FlowMonitor(Endpoint endpoint, std::vector<Watched> watched, milliseconds timeout,
+                         Wanted wanted)
     : endpoint_(std::move(endpoint)),
       watched_(std::move(watched)),
       timeout_(timeout),
+      wanted_(std::move(wanted)),
       retry_at_(clock_now()),
       pause_(first_pause) {
     if (watched_.empty()) {
@@ -96,6 +98,9 @@ void FlowMonitor::take(Envelope envelope) {
         return;
     }
     for (auto& update : reply->updates) {
+        if (!matters(update)) {
+            continue;
+        }
         if (auto change = copy_.apply(std::move(update))) {
             changes_.push_back(std::move(*change));
         }
@@ -106,6 +111,14 @@ void FlowMonitor::take(Envelope envelope) {
         problem_.clear();
         pause_ = first_pause;
     }
+}
+
+bool FlowMonitor::matters(const FlowUpdate& update) const {
+    using Event = FlowUpdate::Event;
+    const bool is_there = update.event == Event::initial || update.event == Event::added ||
+                          update.event == Event::modified;
+    return !wanted_ || !is_there || wanted_(update.flow) ||
+           copy_.flows().contains(FlowKey::of(update.flow));
 }
 
 void FlowMonitor::lose(const Error& error, TimePoint now) {

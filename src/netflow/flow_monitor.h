@@ -11,6 +11,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 
 #include "netflow/flow_copy.h"
 #include "netflow/session.h"
@@ -26,8 +27,12 @@ struct Watched {
 
 class FlowMonitor {
   public:
-    /// Nothing is watched: all flows are. Connects with the first run().
-    FlowMonitor(Endpoint endpoint, std::vector<Watched> watched, milliseconds timeout);
+    using Wanted = std::function<bool(const Flow&)>;
+
+    /// Nothing is watched: all flows are. Those that are not `wanted` are neither kept nor told of;
+    /// one that was wanted stays until it is removed. Connects with the first run().
+    FlowMonitor(Endpoint endpoint, std::vector<Watched> watched, milliseconds timeout,
+                Wanted wanted = {});
 
     void run();
     std::optional<FlowChange> next();
@@ -49,11 +54,13 @@ class FlowMonitor {
     void connect(TimePoint now);
     Result<void> ask_for_all();
     void take(Envelope envelope);
+    bool matters(const FlowUpdate& update) const;
     void lose(const Error& error, TimePoint now);
 
     Endpoint endpoint_;
     std::vector<Watched> watched_;
     milliseconds timeout_;
+    Wanted wanted_;
     std::optional<Session> session_;
     FlowCopy copy_;
     Xid first_ask_ = 0;
