@@ -91,9 +91,9 @@ xml_escape() {
     printf '%s' "${s//\'/\&apos;}"
 }
 
-# Takes an exclusive lock on a directory until this shell ends.
+# Takes an exclusive lock on a directory until this shell ends. Fails when there is none.
 lock_dir() {
-    exec 9<"$1"
+    { exec 9<"$1"; } 2>/dev/null || return 1
     flock -w 60 9 || die "another lab command has held $1 for a minute; try again later"
 }
 

@@ -34,9 +34,7 @@ cmd_up() {
     local enter receiver
     enter=$(build_cached enter "-O2 -static" "$LAB_DIR"/enter/*.cc)
     receiver=$(heartbeat_program)
-    (umask 022 && mkdir -p "$LAB_BASE")
-    [ -O "$LAB_BASE" ] || die "$LAB_BASE belongs to someone else; set VMIGRATE_LAB_BASE"
-    lock_dir "$LAB_BASE"
+    lock_base
     clear_lab
     trap 'trap - INT TERM HUP EXIT; say "lab: interrupted, cleaning up"; clear_lab; exit 130' \
         INT TERM HUP
@@ -250,6 +248,17 @@ EOT
     } >"$STATE/vmigrate.toml"
 }
 
+# Makes and locks the base. Another lab that ends may remove it at any time until it is locked.
+lock_base() {
+    local owner
+    until [ /proc/self/fd/9 -ef "$LAB_BASE" ]; do
+        (umask 022 && mkdir -p "$LAB_BASE")
+        owner=$(stat -c %u "$LAB_BASE" 2>/dev/null) || continue
+        [ "$owner" = "$EUID" ] || die "$LAB_BASE belongs to someone else; set VMIGRATE_LAB_BASE"
+        lock_dir "$LAB_BASE" || continue
+    done
+}
+
 help_down() {
     cat <<'TEXT'
 Usage: lab down
@@ -260,7 +269,7 @@ TEXT
 
 cmd_down() {
     [ $# -eq 0 ] || usage_error "down takes no argument; see lab down --help"
-    if [ -d "$LAB_BASE" ]; then lock_dir "$LAB_BASE"; fi
+    lock_dir "$LAB_BASE" || true # there is none
     clear_lab
     rmdir "$LAB_BASE" 2>/dev/null || true
 }
