@@ -63,6 +63,8 @@ void Translator::migration_status(Side side, const std::string& status, WallTime
         push(MigrationActive{}, side, stamped);
     } else if (status == "completed") {
         push(StreamCompleted{}, side, stamped);
+    } else if (status == "failed" || status == "cancelled") {
+        push(StreamFailed{}, side, stamped);
     } else if (status == "postcopy-paused") {
         push(PostcopyPaused{}, side, stamped);
     }

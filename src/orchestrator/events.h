@@ -33,6 +33,7 @@ struct SwitchoverHeld {};
 struct GuestStopped {};  ///< on the source
 struct GuestResumed {};  ///< see Event::side: destination = it moved; source = it failed after STOP
 struct StreamCompleted {};
+struct StreamFailed {};  ///< or cancelled; the source runs the guest, or will in a moment
 struct PostcopyPaused {};
 struct CallReturned {
     std::optional<Error> error;
@@ -50,8 +51,8 @@ struct Answered {
 
 struct Event {
     std::variant<DestinationCreated, MigrationActive, IterationStarted, SwitchoverHeld,
-                 GuestStopped, GuestResumed, StreamCompleted, PostcopyPaused, CallReturned,
-                 ConnectionLost, AbortRequested, Answered>
+                 GuestStopped, GuestResumed, StreamCompleted, StreamFailed, PostcopyPaused,
+                 CallReturned, ConnectionLost, AbortRequested, Answered>
         what;
     Side side = Side::source;
     EventTime time;

@@ -18,6 +18,8 @@ constexpr unsigned kReleases = 3;
 /// QEMU is asked three times for a reading of processor time: often enough for an average, and
 /// seldom just when it switches over.
 constexpr milliseconds kCpuInterval{500};
+/// A call waits for a QEMU that switches over, and the runner has to be there for what comes next.
+constexpr milliseconds kNoCallsAfterStop{500};
 /// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
 
@@ -120,6 +122,9 @@ class Run {
         if (!has_process() || (phase_ >= Phase::switched && !steering_.postcopy())) {
             return;
         }
+        if (phase_ == Phase::handover && edges_.clock.now() - stopped_at_ < kNoCallsAfterStop) {
+            return;
+        }
         const auto sample = take_sample();
         if (!sample) {
             return;
@@ -174,6 +179,7 @@ class Run {
                 [&](const GuestStopped&) { stopped(event); },
                 [&](const GuestResumed&) { resumed(event); },
                 [&](const StreamCompleted&) {},
+                [&](const StreamFailed&) { stream_failed(); },
                 [&](const PostcopyPaused&) {
                     postcopy_paused_ = event.time.arrived;
                     log_.notice(
@@ -245,6 +251,7 @@ class Run {
         }
         for (unsigned attempt = 0; attempt < kReleases; ++attempt) {
             const auto turned = edges_.network.redirect();
+            turned_ = turned.has_value();
             const auto released =
                 turned ? edges_.hypervisor.release_switchover(steering_.most_remaining()) : turned;
             if (released) {
@@ -252,8 +259,21 @@ class Run {
             }
             log_.notice((turned ? "the guest was not let go: " : "network not redirected: ") +
                         released.error().message);
-            log_.problem_if(edges_.network.withdraw(), "redirect of the network not withdrawn");
+            withdraw();
         }
+    }
+
+    /// The guest has not gone and cannot any more: what arrives until libvirt has it run again
+    /// waits for it here.
+    void stream_failed() {
+        if (turned_ && phase_ < Phase::switched) {
+            withdraw();
+        }
+    }
+
+    void withdraw() {
+        turned_ = false;
+        log_.problem_if(edges_.network.withdraw(), "redirect of the network not withdrawn");
     }
 
     void stopped(const Event& event) {
@@ -261,15 +281,21 @@ class Run {
             return;
         }
         book_.stopped(event.time);
+        stopped_at_ = event.time.arrived;
+        // the network first: until something is written down, packets are lost
+        const auto turned = edges_.network.redirect();
+        turned_ = turned.has_value();
         enter(Phase::handover, "");
-        log_.problem_if(edges_.network.redirect(), "network not redirected");
+        log_.problem_if(turned, "network not redirected");
     }
 
     void resumed(const Event& event) {
         if (event.side == Side::source) {
             if (phase_ == Phase::handover) {
+                // before anything that is written down: the guest's traffic goes elsewhere
+                const auto back = edges_.network.rollback();
                 log_.notice("the guest runs on the source again");
-                log_.problem_if(edges_.network.rollback(), "network not rolled back");
+                log_.problem_if(back, "network not rolled back");
             }
             return;
         }
@@ -451,6 +477,8 @@ class Run {
     ProgressMeter progress_;
     Phase phase_ = Phase::planned;
     TimePoint cpu_asked_{};
+    TimePoint stopped_at_{};
+    bool turned_ = false;  ///< the network, to the destination
     bool returned_ = false;
     std::optional<TimePoint> postcopy_paused_;
     std::optional<Error> call_error_;
