@@ -2,6 +2,7 @@
 #include "handover/ovs_refresh.h"
 
 #include <algorithm>
+#include <span>
 #include <thread>
 
 #include "handover/ovs_bridge.h"
@@ -18,6 +19,9 @@ constexpr milliseconds longest_pause{4000};
 constexpr milliseconds between_looks{50};
 /// A controller has others to serve, too.
 constexpr std::size_t questions_at_once = 100;
+/// More at once stall the traffic of a switch that forwards with the thread that takes them.
+constexpr std::size_t changes_at_once = 100;
+constexpr milliseconds pause_between{1};
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
@@ -88,7 +92,16 @@ void OvsRefresh::Bridge::look() {
 }
 
 void OvsRefresh::Bridge::carry_out(const Refresh::Work& work) {
-    auto done = access.apply({"refresh", access.host().name, work.changes, Step::Duty::report});
+    Result<void> done;
+    const std::span<const FlowMod> all(work.changes);
+    for (std::size_t at = 0; done && at < all.size(); at += changes_at_once) {
+        if (at > 0) {
+            std::this_thread::sleep_for(pause_between);
+        }
+        const auto some = all.subspan(at, std::min(changes_at_once, all.size() - at));
+        done = access.apply(
+            {"refresh", access.host().name, {some.begin(), some.end()}, Step::Duty::report});
+    }
     for (const auto& question : work.questions) {
         if (done) {
             done = access.send(question);

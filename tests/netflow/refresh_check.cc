@@ -3,57 +3,16 @@
 // refresh_check DIRECTORY: a guest has moved from bridge a to bridge b, and a controller that is
 // asked makes its flows anew; against real bridges, see tests/lab/network-engine.sh.
 #include <cstdio>
-#include <cstdlib>
-#include <map>
-#include <thread>
 
-#include "flow_scene.h"
 #include "handover/ovs_refresh.h"
-#include "must.h"
-#include "netflow/switch.h"
+#include "three_switches.h"
 
-using namespace scene;
-using namespace vmigrate::handover;
+using namespace three_switches;
 using vmigrate::test::checks;
 
 namespace {
 
-std::string directory;
 const std::map<std::string, Ipv4> bridges{{"a", ip_a}, {"b", ip_b}, {"c", ip_c}};
-
-OvsHost host(const std::string& name) {
-    OvsHost result;
-    result.name = name;
-    result.openflow = MUST(parse_endpoint("unix:" + directory + "/" + name + "/" + name + ".mgmt"));
-    result.ovsdb = MUST(parse_endpoint("unix:" + directory + "/" + name + "/db.sock"));
-    result.bridge = name;
-    result.tunnel_address = bridges.at(name);
-    return result;
-}
-
-OvsTask task() {
-    OvsTask result;
-    result.source = host("a");
-    result.destination = host("b");
-    result.peers = {host("c")};
-    return result;
-}
-
-Switch connect(const std::string& name) {
-    return MUST(Switch::connect(host(name).openflow, seconds(5)));
-}
-
-std::string dump(const std::string& name) {
-    std::string text;
-    for (const auto& one : MUST(connect(name).dump_flows({}))) {
-        text += format(one.flow) + "\n";
-    }
-    return text;
-}
-
-bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
 
 /// Flows with this cookie were there before; the controller's are others.
 Flow before(Flow flow) {
@@ -69,13 +28,10 @@ void settle_on_b() {
     }
     auto copy = flow(from_tunnel(mac(1)), to_port(Port{9}));
     copy.cookie = cookie_of(a_to_b(), FlowKind::synced);
-    MUST(connect("a").change(
-        FlowMod::add(before(flow(from_port(Port{2}, mac(1)), by_tunnel(ip_b))))));
-    MUST(connect("b").change(
-        FlowMod::add(before(flow(from_port(Port{4}, mac(1)), to_port(Port{9}))))));
-    MUST(connect("b").change(FlowMod::add(copy)));
-    MUST(connect("c").change(
-        FlowMod::add(before(flow(from_port(Port{3}, mac(1)), by_tunnel(ip_b))))));
+    put("a", before(flow(from_port(Port{2}, mac(1)), by_tunnel(ip_b))));
+    put("b", before(flow(from_port(Port{4}, mac(1)), to_port(Port{9}))));
+    put("b", copy);
+    put("c", before(flow(from_port(Port{3}, mac(1)), by_tunnel(ip_b))));
 }
 
 /// Answers each packet that reaches it with one flow, as it believes the guest to be.
@@ -175,7 +131,7 @@ void check_all_made() {
 void makes_all_anew() {
     settle_on_b();
     Controller controller("b");
-    OvsRefresh refresh(a_to_b(), task());
+    OvsRefresh refresh(a_to_b(), task("a", "b"));
     refresh.wait(in(seconds(10)));
     const auto problems = refresh.end();
     CHECK(problems.empty());
@@ -186,7 +142,7 @@ void makes_all_anew() {
 void asks_again_when_its_answer_is_deleted() {
     settle_on_b();
     Controller controller("b");
-    OvsRefresh refresh(a_to_b(), task());
+    OvsRefresh refresh(a_to_b(), task("a", "b"));
     refresh.wait(in(seconds(10)));
     const auto asked = controller.asked();
     // its own late deletion meets what it has made; copies are not for the refresh to put back
@@ -201,7 +157,7 @@ void asks_again_when_its_answer_is_deleted() {
 void puts_wrong_answers_right() {
     settle_on_b();
     Controller controller("a");
-    OvsRefresh refresh(a_to_b(), task());
+    OvsRefresh refresh(a_to_b(), task("a", "b"));
     refresh.wait(in(milliseconds(1500)));
     CHECK(controller.asked() > 0);
     CHECK(!has(dump("c"), "10.0.0.1"));
@@ -216,7 +172,7 @@ void names_what_was_not_made() {
     settle_on_b();
     const auto at_c = dump("c");
     Controller controller("");
-    OvsRefresh refresh(a_to_b(), task());
+    OvsRefresh refresh(a_to_b(), task("a", "b"));
     refresh.wait(in(milliseconds(1500)));
     CHECK(has(dump("c"), "cookie=0x766d6"));
     const auto problems = refresh.end();
