@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <vector>
 
@@ -46,6 +47,13 @@ std::string quoted(std::string_view text) {
         }
     }
     return result + "'";
+}
+
+bool is_uuid(std::string_view text) {
+    constexpr std::string_view shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    return std::ranges::equal(text, shape, [](char c, char place) {
+        return place == 'x' ? std::isxdigit(static_cast<unsigned char>(c)) != 0 : c == place;
+    });
 }
 
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {

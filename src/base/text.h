@@ -21,6 +21,9 @@ inline std::string quoted(std::string& text) {
     return quoted(std::string_view(text));
 }
 
+/// 8-4-4-4-12 hexadecimal digits.
+bool is_uuid(std::string_view text);
+
 /// The candidate nearest to `word` (edit distance at most a third of its length), for
 /// "did you mean". Nothing when none is near.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);

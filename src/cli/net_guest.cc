@@ -18,13 +18,6 @@ struct Card {
     std::optional<netflow::TunnelId> vni;
 };
 
-bool is_uuid(std::string_view text) {
-    constexpr std::string_view shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    return std::ranges::equal(text, shape, [](char c, char place) {
-        return place == 'x' ? std::isxdigit(static_cast<unsigned char>(c)) != 0 : c == place;
-    });
-}
-
 Result<netflow::TunnelId> parse_vni(std::string_view text) {
     constexpr std::uint32_t largest = 0xffffff;
     std::uint32_t number = 0;

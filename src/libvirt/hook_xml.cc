@@ -7,26 +7,6 @@
 #include "libvirt/domain_xml.h"
 
 namespace vmigrate::libvirt {
-namespace {
-
-/// 8-4-4-4-12 hexadecimal digits.
-bool is_uuid(const std::string& text) {
-    constexpr std::string_view pattern = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
-    if (text.size() != pattern.size()) {
-        return false;
-    }
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        const bool fits = pattern[i] == '-'
-                              ? text[i] == '-'
-                              : std::isxdigit(static_cast<unsigned char>(text[i])) != 0;
-        if (!fits) {
-            return false;
-        }
-    }
-    return true;
-}
-
-}  // namespace
 
 Result<Arrival> arrival_at(const HostAccess& host, const std::string& xml) {
     const auto facts = read_domain_xml(xml);

@@ -70,6 +70,16 @@ TEST_CASE("the nearest word is found, a far one is not") {
     CHECK(!nearest("evacuate", words));
 }
 
+TEST_CASE("a UUID is told from what only looks like one") {
+    CHECK(is_uuid("c7a5fdbd-cdaf-9455-926a-d65c16db1809"));
+    CHECK(is_uuid("C7A5FDBD-CDAF-9455-926A-D65C16DB1809"));
+    CHECK(!is_uuid(""));
+    CHECK(!is_uuid("c7a5fdbd-cdaf-9455-926a-d65c16db180"));
+    CHECK(!is_uuid("c7a5fdbd-cdaf-9455-926a-d65c16db18090"));
+    CHECK(!is_uuid("c7a5fdbdccdaf-9455-926a-d65c16db1809"));
+    CHECK(!is_uuid("g7a5fdbd-cdaf-9455-926a-d65c16db1809"));
+}
+
 TEST_CASE("the median is a value that occurred") {
     CHECK(!median(std::vector<int>{}));
     CHECK(median(std::vector{7}) == 7);
