@@ -234,7 +234,7 @@ EOT
 backend = "ovs"
 clear-text = "allow"   # as below
 relay-idle = "2s"
-relay-alarm = "3s"
+relay-alarm = "6s"
 
 EOT
         fi
