@@ -157,6 +157,9 @@ Event event_from(const std::vector<std::string>& words, std::size_t& used) {
         return {
             CallReturned{Error{ErrorKind::hypervisor, "libvirt's own words"}}, Side::source, {}};
     }
+    if (name == "stream-failed") {
+        return {StreamFailed{}, Side::source, {}};
+    }
     if (name == "postcopy-paused") {
         return {PostcopyPaused{}, Side::source, {}};
     }

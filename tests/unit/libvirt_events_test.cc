@@ -91,6 +91,21 @@ TEST_CASE("libvirt's events do when QEMU's do not come") {
     CHECK(!events[3].time.stamped);
 }
 
+TEST_CASE("a stream that fails is told before the source runs again") {
+    for (const auto* status : {"failed", "cancelled"}) {
+        Rig rig;
+        rig.qemu(Side::source, "STOP");
+        rig.qemu(Side::source, "MIGRATION",
+                 (R"({"status":")" + std::string(status) + R"("})").c_str());
+        rig.qemu(Side::source, "RESUME");
+        const auto events = rig.taken();
+        REQUIRE(events.size() == 3);
+        CHECK(is<GuestStopped>(events[0], Side::source));
+        CHECK(is<StreamFailed>(events[1], Side::source));
+        CHECK(is<GuestResumed>(events[2], Side::source));
+    }
+}
+
 TEST_CASE("a migration that fails after the stop is told to run on, each time") {
     Rig rig;
     for (int i = 0; i < 2; ++i) {
