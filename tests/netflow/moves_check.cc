@@ -185,7 +185,7 @@ void late_by(const std::string& what, const std::string& socket, int message_typ
     std::this_thread::sleep_for(milliseconds(200));
     std::printf("late by %s: ", what.c_str());
     all_know_that_it_is_on("c", version_at("c"));
-    CHECK(registry.known.at("guest").host == "c");
+    CHECK(registry.places.at("guest").host == "c");
     nothing_lost(traffic.stop());
     MUST(first.drain());
     MUST(second.drain());

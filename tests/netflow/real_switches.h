@@ -7,20 +7,13 @@
 
 #include <map>
 #include <string>
-#include <thread>
 
-#include "flow_scene.h"
-#include "handover/ovs.h"
-#include "netflow/must.h"
+#include "netflow/bridges.h"
 
 namespace vmigrate::test {
 
-using namespace scene;
-using handover::Ovs;
-using handover::OvsHost;
-using handover::OvsTask;
+using namespace bridges;
 
-inline std::string directory;  ///< one for each switch in it
 inline const Port sender_port{2};
 
 struct Place {
@@ -36,77 +29,18 @@ inline const std::map<std::string, Place>& places() {
     return all;
 }
 
-class Registry final : public LocationRegistry {
-  public:
-    Result<std::optional<Location>> find(const std::string& guest) override {
-        const auto found = known.find(guest);
-        return found == known.end() ? std::optional<Location>() : found->second;
-    }
-    Result<void> remember(const std::string& guest, const Location& location) override {
-        known[guest] = location;
-        return {};
-    }
-    std::map<std::string, Location> known;
-};
-
 inline OvsHost host(const std::string& name) {
-    OvsHost result;
-    result.name = name;
-    result.openflow = MUST(parse_endpoint("unix:" + directory + "/" + name + "/" + name + ".mgmt"));
-    result.ovsdb = MUST(parse_endpoint("unix:" + directory + "/" + name + "/db.sock"));
-    result.bridge = name;
-    result.tunnel_address = places().at(name).tunnel_end;
-    return result;
+    return bridges::host(name, places().at(name).tunnel_end);
 }
 
 inline OvsTask task(const std::string& from, const std::string& to) {
-    OvsTask result;
-    result.guest_uuid = "guest";
-    result.nics = {{mac(1), "guest-card"}};
-    result.source = host(from);
-    result.destination = host(to);
+    std::map<std::string, Ipv4> tunnel_ends;
     for (const auto& [name, place] : places()) {
-        if (name != from && name != to) {
-            result.peers.push_back(host(name));
-        }
+        tunnel_ends[name] = place.tunnel_end;
     }
-    result.times.relay_idle = seconds(1);
+    auto result = bridges::task(tunnel_ends, from, to);
     result.times.alarm = seconds(20);
     return result;
-}
-
-inline Switch connect(const std::string& name) {
-    return MUST(Switch::connect(host(name).openflow, seconds(5)));
-}
-
-inline std::string dump(const std::string& name, const FlowFilter& filter = {}) {
-    std::string text;
-    for (const auto& one : MUST(connect(name).dump_flows(filter))) {
-        text += format(one.flow) + "\n";
-    }
-    return text;
-}
-
-inline std::string ours(const std::string& name) {
-    FlowFilter filter;
-    filter.cookies = own_flows();
-    return dump(name, filter);
-}
-
-inline bool has(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-template <class Condition>
-bool soon(Condition condition) {
-    const auto until = std::chrono::steady_clock::now() + seconds(10);
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > until) {
-            return false;
-        }
-        std::this_thread::sleep_for(milliseconds(10));
-    }
-    return true;
 }
 
 inline Flow from_sender(Ipv4 guest_at) {
