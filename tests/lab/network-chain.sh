@@ -17,14 +17,6 @@ lab endpoint outside --host gateway >/dev/null
 make_guest g
 nodes=(host1 host2 host3 gateway)
 
-own_flows() { # NODE
-    lab exec "$1" ovs-ofctl -O OpenFlow14 dump-flows br-int 'cookie=0x766d000000000000/0xffff000000000000' |
-        grep cookie= || true
-}
-none_own() {
-    local node
-    for node in "${nodes[@]}"; do [ -z "$(own_flows "$node")" ] || return 1; done
-}
 # what the switch says of the guest's last move
 version_at() {
     lab exec "$1" ovs-vsctl get bridge br-int external_ids | sed -n 's/.*"vmigrate-[^"]*"="\([0-9]*\).*/\1/p'
@@ -51,5 +43,5 @@ runs_only_on host1 g
 for node in "${nodes[@]}"; do
     [ "$(version_at "$node")" = 3 ] || fail "$node knows of another last move: $(version_at "$node")"
 done
-eventually 10 none_own || fail "left on the switches: $(for node in "${nodes[@]}"; do own_flows "$node"; done)"
+eventually 10 none_own || fail "left on the switches: $(own_flows)"
 no_vmigrate_left

@@ -24,14 +24,6 @@ lab endpoint two --host host2 >/dev/null
 lab endpoint outside --host gateway >/dev/null
 make_guest g ${emulator:+--emulator "$emulator"}
 
-own_flows() {
-    local node
-    for node in host1 host2 host3 gateway; do
-        lab exec "$node" ovs-ofctl -O OpenFlow14 dump-flows br-int 'cookie=0x766d000000000000/0xffff000000000000' |
-            sed -n "s/.*cookie=/$node: &/p"
-    done
-}
-none_own() { [ -z "$(own_flows)" ]; }
 # relays go by themselves, after two seconds of silence here
 nothing_left() { eventually 10 none_own || fail "left on the switches after $1: $(own_flows)"; }
 

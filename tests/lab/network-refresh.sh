@@ -20,13 +20,7 @@ make_guest g
 config=$LAB_STATE/refresh.toml
 sed 's/^\[network\]/&\nrefresh = "controller"/' "$LAB_STATE/vmigrate.toml" >"$config"
 
-ours='cookie=0x766d000000000000/0xffff000000000000'
 flows() { lab exec "$1" ovs-ofctl -O OpenFlow14 --no-stats dump-flows br-int "$2"; }
-own_flows() {
-    local node
-    for node in host1 host2 host3 gateway; do flows "$node" "$ours"; done
-}
-none_own() { [ -z "$(own_flows)" ]; }
 mac=$(lab exec host1 virsh domiflist g | awk '/bridge/ {print $5}')
 address() { lab exec "$1" ovs-vsctl get interface tun0 options:local_ip | tr -d '"'; }
 there=$(address host2)

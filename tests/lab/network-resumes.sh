@@ -43,13 +43,6 @@ while True:
             print("%d.%09d" % (int.from_bytes(data[:8], "little"), int.from_bytes(data[8:16], "little")), flush=True)
 ' "$(lab exec host1 virsh domiflist g | awk '/bridge/ {print $1}')" >"$LAB_STATE/packets"
 }
-own_flows() {
-    local node
-    for node in host1 host2 host3 gateway; do
-        lab exec "$node" ovs-ofctl -O OpenFlow14 dump-flows br-int 'cookie=0x766d000000000000/0xffff000000000000' |
-            sed -n "s/.*cookie=/$node: &/p"
-    done
-}
 
 for ((round = 1; round <= rounds; round++)); do
     lab probe --json --seconds 300 --from far g >"$LAB_STATE/probe.json" &

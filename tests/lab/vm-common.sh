@@ -78,6 +78,18 @@ alive() {
     [ "$(heartbeat_field "$1" boots)" -eq 1 ] || fail "$1 was started again"
 }
 
+# own_flows [NODE...]: those of ours on the switches, on the fabric "ovs". A switch that does not tell has some, perhaps.
+own_flows() {
+    local node flows
+    [ $# -gt 0 ] || set -- host1 host2 host3 gateway
+    for node in "$@"; do
+        flows=$(lab exec "$node" ovs-ofctl -O OpenFlow14 dump-flows br-int \
+            'cookie=0x766d000000000000/0xffff000000000000' 2>&1) || flows+=" cookie=unknown"
+        sed -n "s/.*cookie=/$node: &/p" <<<"$flows"
+    done
+}
+none_own() { [ -z "$(own_flows "$@")" ]; }
+
 no_vmigrate_left() {
     ! lab exec admin pgrep -x vmigrate >/dev/null || fail "a vmigrate process is left"
 }
