@@ -3,6 +3,7 @@
 // handover_check DIRECTORY: drives the network back end "ovs" against real bridges a, b and c,
 // whose sockets are in DIRECTORY: see tests/lab/network-engine.sh. Nobody runs a guest: it is a
 // port of a and one of b.
+#include <atomic>
 #include <cstdio>
 
 #include "three_switches.h"
@@ -11,6 +12,38 @@ using namespace three_switches;
 using vmigrate::test::checks;
 
 namespace {
+
+/// What is still on its way when a redirect is written has been taken when it returns; that nothing
+/// more comes shows by packets that are sent to the card for it.
+void redirects_when_the_cards_are_silent() {
+    settle_on_a();
+    Registry registry;
+    auto work = task("a", "b");
+    work.times.settle = milliseconds(500);
+    Ovs network(work, registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    const auto before = MUST(connect("a").counters(Port{5})).sent;
+    constexpr std::uint64_t late_packets = 30;
+    std::atomic<bool> all_sent{false};
+    std::thread late([&all_sent] {
+        auto it = connect("a");
+        PacketOut out;
+        out.actions.output(Port{5});
+        out.packet.resize(60);
+        for (std::uint64_t sent = 0; sent < late_packets; ++sent) {
+            MUST(it.packet_out(out));
+            std::this_thread::sleep_for(milliseconds(20));
+        }
+        all_sent = true;
+    });
+    const auto redirected = network.redirect();
+    CHECK(all_sent);
+    late.join();
+    MUST(redirected);
+    CHECK(MUST(connect("a").counters(Port{5})).sent > before + late_packets);
+    MUST(network.rollback());
+}
 
 void moves_and_leaves_nothing() {
     settle_on_a();
@@ -235,6 +268,7 @@ void says_what_is_missing() {
 int main(int argc, char** argv) {
     CHECK(argc == 2);
     directory = argv[1];
+    redirects_when_the_cards_are_silent();
     moves_and_leaves_nothing();
     rolls_back();
     recovers_after_death();
