@@ -121,8 +121,8 @@ void nothing_lost(const Traffic::Tally& tally) {
 }
 
 void leaves_nothing() {
-    for (const auto& [name, place] : places()) {
-        CHECK(soon([&] { return ours(name).empty(); }));
+    for (const auto& entry : places()) {
+        CHECK(soon([&name = entry.first] { return ours(name).empty(); }));
     }
 }
 
