@@ -160,6 +160,7 @@ Result<void> Ovs::begin() {
     if (ready) {
         follow();
         follower_->copy(move_);
+        prepare_refresh();
     }
     return ready;
 }
@@ -280,7 +281,12 @@ Result<void> Ovs::commit() {
     if (!locked_) {
         return {};
     }
+    prepare_refresh();
     commit_here();
+    if (refresh_) {
+        refresh_->begin(source_.host().name, move_);
+        refresh_->begin(destination_.host().name, move_);
+    }
     std::ranges::move(replace_at_peers(), std::back_inserter(problems_));
     if (auto remembered = remember(task_.destination.name, false); !remembered) {
         problems_.push_back(remembered.error().message);
@@ -340,10 +346,17 @@ void Ovs::commit_here() {
     }
 }
 
+void Ovs::prepare_refresh() {
+    if (!refresh_ && task_.refresh == RefreshBy::controller) {
+        refresh_ = std::make_unique<OvsRefresh>(task_);
+    }
+}
+
 Result<void> Ovs::rollback() {
     if (committed_) {
         return fail(ErrorKind::internal, "the network has been committed");
     }
+    refresh_.reset();
     if (auto known = pick_up(); !known) {
         return known;
     }

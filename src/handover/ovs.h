@@ -65,7 +65,7 @@ class Ovs final : public NetworkHandover {
     /// Until the relays are gone or were quiet for a while, or the time is over.
     enum class Drained { gone, quiet, overtaken, busy, unknown };
     Drained watch_relays();
-    std::unique_ptr<OvsRefresh> begin_refresh();
+    void prepare_refresh();
     void settle();
     void guard(netflow::FlowList flows);
     Result<void> withdraw_steps();
@@ -89,6 +89,7 @@ class Ovs final : public NetworkHandover {
     bool committed_ = false;
     netflow::Cutover cutover_;
     std::unique_ptr<OvsFollower> follower_;
+    std::unique_ptr<OvsRefresh> refresh_;
     OvsFollower::Corrected corrected_;  ///< by followers that are over
     OvsFollower::Corrected told_;       ///< of all of it, by notices()
     std::vector<std::string> problems_;

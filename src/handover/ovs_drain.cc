@@ -87,28 +87,23 @@ std::vector<std::string> Ovs::stale_senders() {
     return names;
 }
 
-std::unique_ptr<OvsRefresh> Ovs::begin_refresh() {
-    if (task_.refresh == RefreshBy::program) {
-        if (const auto done = run_step(task_.program, "refresh"); !done) {
-            problems_.push_back(done.error().message);
-        }
-    }
-    return task_.refresh == RefreshBy::controller ? std::make_unique<OvsRefresh>(move_, task_)
-                                                  : nullptr;
-}
-
 Result<void> Ovs::drain() {
     if (!committed_) {
         return {};
     }
     const auto refresh_until = now() + task_.times.refresh;
-    const auto refresh = begin_refresh();
-    const auto drained = watch_relays();
-    if (refresh) {
-        if (drained != Drained::overtaken) {
-            refresh->wait(refresh_until);
+    if (task_.refresh == RefreshBy::program) {
+        if (const auto done = run_step(task_.program, "refresh"); !done) {
+            problems_.push_back(done.error().message);
         }
-        std::ranges::move(refresh->end(), std::back_inserter(problems_));
+    }
+    const auto drained = watch_relays();
+    if (refresh_) {
+        if (drained != Drained::overtaken) {
+            refresh_->wait(refresh_until);
+        }
+        std::ranges::move(refresh_->end(), std::back_inserter(problems_));
+        refresh_.reset();
     }
     if (drained == Drained::busy) {
         const auto stale = stale_senders();

@@ -108,7 +108,13 @@ std::string Ovs::replace_at(OvsBridge& peer) const {
 }
 
 std::vector<std::string> Ovs::replace_at_peers() {
-    auto problems = ask_all(peers_, [this](OvsBridge& peer) { return replace_at(peer); });
+    auto problems = ask_all(peers_, [this](OvsBridge& peer) {
+        auto problem = replace_at(peer);
+        if (problem.empty() && refresh_) {
+            refresh_->begin(peer.host().name, move_);
+        }
+        return problem;
+    });
     std::erase(problems, "");
     return problems;
 }

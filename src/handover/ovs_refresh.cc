@@ -2,6 +2,7 @@
 #include "handover/ovs_refresh.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <thread>
 
@@ -27,9 +28,9 @@ TimePoint now() {
     return std::chrono::steady_clock::now();
 }
 
-std::vector<Watched> flows_to(const Move& move) {
+std::vector<Watched> flows_to(const std::vector<OvsNic>& nics) {
     std::vector<Watched> sets;
-    for (const auto& nic : move.nics) {
+    for (const auto& nic : nics) {
         sets.push_back({TableId::all, Port::any, sent_to(nic.mac).match});
     }
     return sets;
@@ -37,58 +38,83 @@ std::vector<Watched> flows_to(const Move& move) {
 
 }  // namespace
 
-/// One switch; all but `settled` belongs to its thread.
+/// One switch. The monitor belongs to its thread, the rest to who has the mutex.
 struct OvsRefresh::Bridge {
-    Bridge(const OvsHost& host, const Move& move, Refresh::Role its_role, milliseconds timeout)
+    Bridge(const OvsHost& host, const OvsTask& task, Refresh::Role its_role)
         : role(its_role),
-          nics(move.nics),
-          refresh(move, its_role),
-          monitor(host.openflow, flows_to(move), timeout),
-          access(host, timeout) {}
+          monitor(host.openflow, flows_to(task.nics), task.times.request),
+          access(host, task.times.request) {}
 
     void look();
-    Refresh::Work begin();
+    void begin();
     void carry_out(const Refresh::Work& work);
-    bool is_settled() const { return begun ? refresh.waiting() == 0 : !monitor.problem().empty(); }
+    void ask_when_due(bool controller_knows);
+    bool is_settled() const;
 
     const Refresh::Role role;
-    const std::vector<GuestNic> nics;
-    Refresh refresh;
     FlowMonitor monitor;
+    std::mutex mutex;
     OvsBridge access;
-    bool begun = false;
+    std::optional<Move> move;  ///< it is to begin
+    bool listening = false;    ///< from now on nothing is missed
+    std::optional<Refresh> refresh;
+    TimePoint ask_at = TimePoint::max();
+    milliseconds pause = first_pause;
+    bool told = false;  ///< that the controller knows
     std::string problem;
-    bool settled = false;
+    bool settled = false;  ///< belongs to the mutex of all
     std::thread thread;
 };
 
 /// The flows are asked for, as the monitor does not tell their flags.
-Refresh::Work OvsRefresh::Bridge::begin() {
+void OvsRefresh::Bridge::begin() {
     FlowList flows;
-    for (const auto& nic : nics) {
+    for (const auto& nic : move->nics) {
         auto found = access.flows(sent_to(nic.mac));
         if (!found) {
             problem = found.error().message;
-            return {};
+            return;
         }
         std::ranges::move(*found, std::back_inserter(flows));
     }
-    begun = true;
-    return refresh.begin(flows);
+    problem.clear();
+    ask_at = now() + pause;
+    refresh.emplace(*move, role);
+    carry_out(refresh->begin(flows));
+}
+
+bool OvsRefresh::Bridge::is_settled() const {
+    return refresh ? refresh->waiting() == 0 : !move || !monitor.problem().empty();
 }
 
 /// Takes what the switch has told, and does what follows from it at once.
 void OvsRefresh::Bridge::look() {
     Refresh::Work work;
     while (const auto change = monitor.next()) {
-        if (begun) {
-            work.append(refresh.take(*change));
+        if (refresh) {
+            work.append(refresh->take(*change));
         }
     }
-    if (!begun && monitor.synchronized()) {
-        work.append(begin());
-    }
     carry_out(work);
+    listening = monitor.synchronized();
+    if (move && !refresh && listening) {
+        begin();
+    }
+}
+
+void OvsRefresh::Bridge::ask_when_due(bool controller_knows) {
+    if (controller_knows && !told) {
+        told = true;
+        ask_at = now();
+    }
+    if (now() < ask_at) {
+        return;
+    }
+    if (told || role != Refresh::Role::source) {
+        carry_out(refresh->ask(questions_at_once));
+    }
+    ask_at = now() + pause;
+    pause = std::min(2 * pause, longest_pause);
 }
 
 void OvsRefresh::Bridge::carry_out(const Refresh::Work& work) {
@@ -112,9 +138,9 @@ void OvsRefresh::Bridge::carry_out(const Refresh::Work& work) {
     }
 }
 
-OvsRefresh::OvsRefresh(const Move& move, const OvsTask& task) {
+OvsRefresh::OvsRefresh(const OvsTask& task) {
     const auto add = [&](const OvsHost& host, Refresh::Role role) {
-        bridges_.push_back(std::make_unique<Bridge>(host, move, role, task.times.request));
+        bridges_.push_back(std::make_unique<Bridge>(host, task, role));
     };
     add(task.source, Refresh::Role::source);
     add(task.destination, Refresh::Role::destination);
@@ -139,33 +165,43 @@ void OvsRefresh::stop() {
     }
 }
 
-void OvsRefresh::follow(Bridge& bridge) {
-    auto pause = first_pause;
-    auto ask_at = now() + pause;
-    bool told = false;  // that the controller knows
-    while (!stop_) {
-        bridge.monitor.wait(std::min(ask_at, now() + between_looks));
-        bridge.look();
-        if (bridge.refresh.controller_knows()) {
-            controller_knows_ = true;
+void OvsRefresh::begin(const std::string& host, const Move& move) {
+    for (auto& bridge : bridges_) {
+        if (bridge->access.host().name != host) {
+            continue;
         }
-        if (controller_knows_ && !told) {
-            told = true;
-            ask_at = now();
+        {
+            const std::scoped_lock all(mutex_);
+            bridge->settled = false;
         }
-        if (now() >= ask_at) {
-            if (told || bridge.role != Refresh::Role::source) {
-                bridge.carry_out(bridge.refresh.ask(questions_at_once));
+        const std::scoped_lock lock(bridge->mutex);
+        if (!bridge->move) {
+            bridge->move = move;
+            if (bridge->listening) {
+                bridge->begin();
             }
-            ask_at = now() + pause;
-            pause = std::min(2 * pause, longest_pause);
         }
-        const std::scoped_lock lock(mutex_);
+    }
+}
+
+void OvsRefresh::follow(Bridge& bridge) {
+    while (!stop_) {
+        bridge.monitor.wait(now() + between_looks);
+        const std::scoped_lock lock(bridge.mutex);
+        bridge.look();
+        if (bridge.refresh) {
+            controller_knows_ = controller_knows_ || bridge.refresh->controller_knows();
+            bridge.ask_when_due(controller_knows_);
+        }
+        const std::scoped_lock all(mutex_);
         bridge.settled = bridge.is_settled();
         changed_.notify_all();
     }
+    const std::scoped_lock lock(bridge.mutex);
     bridge.look();
-    bridge.carry_out(bridge.refresh.end());
+    if (bridge.refresh) {
+        bridge.carry_out(bridge.refresh->end());
+    }
 }
 
 void OvsRefresh::wait(TimePoint until) {
@@ -180,13 +216,16 @@ std::vector<std::string> OvsRefresh::end() {
     std::vector<std::string> problems;
     for (const auto& bridge : bridges_) {
         const auto& name = bridge->access.host().name;
-        if (!bridge->begun) {
+        if (!bridge->move) {
+            continue;
+        }
+        if (!bridge->refresh && bridge->problem.empty()) {
             problems.push_back("switch of " + name + ": " +
                                (bridge->monitor.problem().empty() ? "it did not tell its flows"
                                                                   : bridge->monitor.problem()));
         } else if (!bridge->problem.empty()) {
             problems.push_back(bridge->problem);
-        } else if (const auto left = bridge->refresh.problem(); !left.empty()) {
+        } else if (const auto left = bridge->refresh->problem(); !left.empty()) {
             problems.push_back("switch of " + name + ": " + left);
         }
     }

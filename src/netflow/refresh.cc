@@ -78,6 +78,7 @@ Refresh::Work Refresh::begin(const FlowList& flows) {
         }
         Held held{flow, flow};
         held.copy = OwnCookie::decode(flow.cookie).has_value();
+        held.seen = held.copy;
         if (!held.copy) {
             held.flow = as_held(flow, move_);
             work.changes.push_back(FlowMod::add(held.flow));
@@ -99,10 +100,15 @@ Refresh::Work Refresh::take(const FlowChange& change) {
         return change.kind == Kind::removed ? Work{} : appeared(change.flow);
     }
     auto& held = found->second;
+    const bool is_ours = change.flow.cookie == held.flow.cookie;
+    held.seen = held.seen || is_ours;
+    if (!held.seen) {
+        return {};
+    }
     if (change.kind == Kind::removed) {
         return removed(key, held, change);
     }
-    if (change.flow.cookie == held.flow.cookie) {
+    if (is_ours) {
         // as we wrote it, or as a later move of the guest has changed it
         held.flow.instructions = change.flow.instructions;
         held.replaced = false;

@@ -32,7 +32,8 @@ class Refresh {
         std::vector<PacketOut> questions;  ///< when these are made
         void append(Work more);
     };
-    /// `flows`: all of the bridge that match one of the guest's addresses, with their flags.
+    /// `flows`: all of the bridge that match one of the guest's addresses, with their flags. What
+    /// take() is given afterwards may have happened before.
     Work begin(const FlowList& flows);
     Work take(const FlowChange& change);
     /// Questions for flows that are not made anew, at most so many; the next call goes on there.
@@ -51,6 +52,7 @@ class Refresh {
         Flow flow;              ///< as it is held
         Flow original;          ///< as it was found
         bool copy = false;      ///< of the source's flow; somebody else's to put back
+        bool seen = false;      ///< held; what was told before is of before
         bool replaced = false;  ///< by the controller's own of the same key
         bool served = false;    ///< by another flow of the controller
         bool deleted = false;

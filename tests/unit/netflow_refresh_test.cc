@@ -155,6 +155,19 @@ SHOW in_port=3 actions=CONTROLLER
     CHECK(peer.waiting() == 1);
 }
 
+TEST_CASE("what happened before a flow was held is no answer") {
+    Refresh peer(a_to_b(), Role::peer);
+    peer.begin({at_peer});
+    CHECK(text(peer.take(seen(wrong_at_peer))).empty());
+    CHECK(text(peer.take(removed(wrong_at_peer, RemovedReason::deleted))).empty());
+    CHECK(text(peer.take(seen(at_peer))).empty());
+    CHECK(!peer.controller_knows());
+    CHECK(peer.waiting() == 1);
+    peer.take(seen(held(at_peer)));
+    peer.take(seen(at_peer));
+    CHECK(peer.waiting() == 0);
+}
+
 TEST_CASE("a flow that nobody uses any more may go") {
     Refresh peer(a_to_b(), Role::peer);
     peer.begin({at_peer});
@@ -166,6 +179,7 @@ TEST_CASE("a flow that nobody uses any more may go") {
 TEST_CASE("what leads to the old place is put right") {
     Refresh peer(a_to_b(), Role::peer);
     peer.begin({at_peer});
+    peer.take(seen(held(at_peer)));
     CHECK(peer.take(seen(wrong_at_peer)).changes == std::vector{FlowMod::add(held(at_peer))});
     CHECK(!peer.controller_knows());
     CHECK(
@@ -180,6 +194,7 @@ TEST_CASE("what leads to the old place is put right") {
     Refresh source(a_to_b(), Role::source);
     const auto sender = flow(from_port(Port{2}, mac(1)), by_tunnel(ip_b));
     source.begin({sender});
+    source.take(seen(held(sender)));
     CHECK(source.take(seen(flow(from_port(Port{2}, mac(1)), to_port(Port{5})))).changes ==
           std::vector{FlowMod::add(held(sender))});
 }
