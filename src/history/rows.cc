@@ -19,14 +19,19 @@ constexpr milliseconds kShortPause{15};
 
 constexpr const char* kSelectEntry =
     "SELECT id, m.guest_uuid, guest_name, source, destination, policy, started_unix_us, "
-    "ended_unix_us, phase, outcome, reason, problems, interrupted, "
+    "m.ended_unix_us, phase, outcome, reason, m.problems, interrupted, "
     "downtime_limit_ms, blackout_ceiling_ms, predicted_converges, predicted_total_ms, "
     "predicted_blackout_ms, predicted_memory_sent_bytes, predicted_disk_sent_bytes, "
     "setup_ms, total_ms, call_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
     "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
     "bandwidth_mean_bytes_per_s, iterations, write_limited_ms, write_limit_min_bytes_per_s, "
-    "leases.migration_id, holder_machine, holder_boot, holder_pid_namespace, holder_pid, "
-    "holder_started FROM migrations AS m LEFT JOIN leases ON leases.migration_id = m.id ";
+    "l.migration_id, l.holder_machine, l.holder_boot, l.holder_pid_namespace, l.holder_pid, "
+    "l.holder_started, "
+    "d.migration_id, state, d.began_unix_us, d.ended_unix_us, relayed_packets, quiet_after_ms, "
+    "stale_senders, d.problems, d.holder_pid IS NOT NULL, d.holder_machine, d.holder_boot, "
+    "d.holder_pid_namespace, d.holder_pid, d.holder_started "
+    "FROM migrations AS m LEFT JOIN leases AS l ON l.migration_id = m.id "
+    "LEFT JOIN drains AS d ON d.migration_id = m.id ";
 
 constexpr const char* kSelectSample =
     "SELECT elapsed_ms, progress_percent, job, iteration, memory_total_bytes, "
@@ -37,6 +42,35 @@ constexpr const char* kSelectSample =
 
 std::vector<std::string> texts_of(const std::string& json) {
     return nlohmann::json::parse(json).get<std::vector<std::string>>();
+}
+
+/// A holder; all of its columns may be NULL.
+std::optional<Process> holder_in(Row& row, bool is_there) {
+    if (is_there) {
+        return take_process(row);
+    }
+    constexpr int kColumns = 5;
+    row.skip(kColumns);
+    return std::nullopt;
+}
+
+std::optional<Drain> drain_in(Row& row) {
+    if (!row.take<std::optional<std::int64_t>>()) {
+        return std::nullopt;
+    }
+    Drain drain;
+    auto& report = drain.report;
+    row >> report.state >> drain.began >> drain.ended >> report.relayed_packets >>
+        report.quiet_after;
+    report.stale_senders = texts_of(row.take<std::string>());
+    report.problems = texts_of(row.take<std::string>());
+    const bool held = row.take<bool>();
+    const auto holder = holder_in(row, held);
+    if (holder && report.state == DrainState::draining) {
+        drain.holder_pid = static_cast<int>(holder->pid);
+        drain.holder_alive = life_of(*holder) != Life::dead;
+    }
+    return drain;
 }
 
 Entry entry_of(const SQLite::Statement& statement) {
@@ -60,11 +94,11 @@ Entry entry_of(const SQLite::Statement& statement) {
         measures.write_limit_min;
 
     const bool leased = row.take<std::optional<std::int64_t>>().has_value();
-    if (leased && !entry.outcome) {
-        const auto holder = take_process(row);
-        entry.holder_pid = static_cast<int>(holder.pid);
-        entry.holder_alive = life_of(holder) != Life::dead;
+    if (const auto holder = holder_in(row, leased); holder && !entry.outcome) {
+        entry.holder_pid = static_cast<int>(holder->pid);
+        entry.holder_alive = life_of(*holder) != Life::dead;
     }
+    entry.drain = drain_in(row);
     return entry;
 }
 
@@ -100,6 +134,9 @@ std::vector<Entry> entries(const SQLite::Database& database, const Filter& filte
         where +=
             "AND id IN (SELECT id FROM migrations WHERE guest_name = ?1 "
             "UNION SELECT id FROM migrations WHERE guest_uuid = lower(?1)) ";
+    }
+    if (filter.draining) {
+        where += "AND id IN (SELECT migration_id FROM drains WHERE state = 'draining') ";
     }
     const std::string outcome = filter.guest ? "+outcome" : "outcome";
     if (filter.unfinished) {

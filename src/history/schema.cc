@@ -148,7 +148,29 @@ CREATE TABLE locations (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits, kForecasts, kLocations};
+// What moved guests have left to be drained.
+constexpr std::string_view kDrains = R"sql(
+CREATE TABLE drains (
+    migration_id INTEGER PRIMARY KEY REFERENCES migrations,
+    mark INTEGER NOT NULL,                  -- in the cookies of the move's flows
+    remains TEXT NOT NULL,                  -- JSON, for who goes on with it
+    state TEXT NOT NULL,                    -- draining, drained, overtaken or alarm
+    began_unix_us INTEGER NOT NULL,
+    ended_unix_us INTEGER,
+    relayed_packets INTEGER NOT NULL DEFAULT 0,
+    quiet_after_ms INTEGER,
+    stale_senders TEXT NOT NULL DEFAULT '[]',  -- JSON list of names
+    problems TEXT NOT NULL DEFAULT '[]',       -- JSON list of texts
+    holder_machine TEXT,                    -- NULL: nobody drains it now
+    holder_boot TEXT,
+    holder_pid_namespace TEXT,
+    holder_pid INTEGER,
+    holder_started INTEGER
+) STRICT;
+CREATE INDEX drains_under_way ON drains (migration_id) WHERE state = 'draining';
+)sql";
+
+constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits, kForecasts, kLocations, kDrains};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

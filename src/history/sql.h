@@ -20,6 +20,7 @@
 #include <string_view>
 
 #include "base/units.h"
+#include "orchestrator/drain.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/types.h"
 
@@ -37,7 +38,7 @@ inline std::optional<JobState> job_state_named(std::string_view name) {
 
 template <class E>
 concept NamedEnum = std::same_as<E, Phase> || std::same_as<E, Outcome> || std::same_as<E, Step> ||
-    std::same_as<E, JobState> || std::same_as<E, TuneFate>;
+    std::same_as<E, JobState> || std::same_as<E, TuneFate> || std::same_as<E, DrainState>;
 
 template <class T>
 concept Duration = std::same_as<T, milliseconds> || std::same_as<T, microseconds>;
@@ -112,6 +113,8 @@ class Row {
         }
     }
 
+    void skip(int columns) { next_ += columns; }
+
     /// As take(), into a variable whose type says what to expect.
     template <class T>
     Row& operator>>(T& value) {
@@ -150,6 +153,8 @@ class Row {
             value = step_named(name);
         } else if constexpr (std::same_as<E, TuneFate>) {
             value = tune_fate_named(name);
+        } else if constexpr (std::same_as<E, DrainState>) {
+            value = drain_state_named(name);
         } else {
             value = job_state_named(name);
         }

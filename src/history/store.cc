@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "history/database.h"
+#include "history/drains.h"
 #include "history/journal.h"
 #include "history/locations.h"
 #include "history/rows.h"
@@ -136,8 +137,20 @@ Result<std::optional<TuneAnswer>> Store::tune_answer(std::int64_t id, std::int64
     });
 }
 
+Result<std::string> Store::take_drain(std::int64_t id) {
+    return impl_->database.write<std::string>(
+        Write::durable, [&](SQLite::Database& db) { return history::take_drain(db, id); });
+}
+
+Result<void> Store::give_drain(std::int64_t id) {
+    return impl_->database.write<void>(Write::durable, [&](SQLite::Database& db) -> Result<void> {
+        history::give_drain(db, id);
+        return {};
+    });
+}
+
 std::unique_ptr<LocationRegistry> Store::locations() {
-    return std::make_unique<SqliteLocations>(impl_->database);
+    return std::make_unique<SqliteLocations>(impl_->database, impl_->clock);
 }
 
 std::unique_ptr<Journal> Store::journal() {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "orchestrator/drain.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/location.h"
 #include "orchestrator/plan.h"
@@ -34,6 +35,16 @@ struct Expectation {
     std::optional<milliseconds> blackout;
     Bytes memory_sent;
     Bytes disk_sent;
+};
+
+/// The drain of a migration that has moved its guest.
+struct Drain {
+    DrainReport report;
+    WallTime began{};
+    std::optional<WallTime> ended;
+    /// Of the process that drains, as in Entry; only while it is under way.
+    bool holder_alive = false;
+    int holder_pid = 0;
 };
 
 /// A migration as stored: one line of `vmigrate history`.
@@ -56,6 +67,7 @@ struct Entry {
     /// without outcome).
     bool holder_alive = false;
     int holder_pid = 0;
+    std::optional<Drain> drain;  ///< nothing where nothing was left to be drained
 };
 
 struct TimelineRow {
@@ -92,6 +104,7 @@ struct Filter {
     std::optional<std::string> guest{};  ///< name or UUID
     std::optional<Outcome> outcome{};    ///< ignored with `unfinished`
     bool unfinished = false;             ///< only those without outcome
+    bool draining = false;               ///< only those whose drain is under way, or broke off
     std::size_t limit = 20;              ///< newest first; 0 = all
 };
 
@@ -130,6 +143,13 @@ class Store {
     Result<std::int64_t> request_tune(std::int64_t id, const std::vector<Setting>& settings);
     /// What became of it; nothing as long as that process has not looked at it.
     Result<std::optional<TuneAnswer>> tune_answer(std::int64_t id, std::int64_t sequence);
+
+    /// Makes this process the one that drains what the migration has left, and gives what it has to
+    /// know. Errors: not_found (nothing was left); usage (it has been drained); busy (another
+    /// process is at it, and alive or out of sight).
+    Result<std::string> take_drain(std::int64_t id);
+    /// Lets another process take it; nothing happens where a third one has it.
+    Result<void> give_drain(std::int64_t id);
 
     /// Where guests are. Borrows the store.
     std::unique_ptr<LocationRegistry> locations();

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "orchestrator/drain.h"
 
 namespace vmigrate {
 
@@ -28,6 +29,22 @@ class LocationRegistry {
     virtual Result<std::optional<Location>> find(const std::string& guest_uuid) = 0;
     /// Replaces what was remembered.
     virtual Result<void> remember(const std::string& guest_uuid, const Location& location) = 0;
+    /// As remember(), and in the same moment that the move has left something to be drained, by
+    /// this process, or another one when it dies: `remains` is what that one has to know. It is
+    /// kept for moves of the history only.
+    virtual Result<void> leave(const std::string& guest_uuid, const Location& location,
+                               const std::string& remains) {
+        static_cast<void>(remains);
+        return remember(guest_uuid, location);
+    }
+    /// How the drain of what was left is going, or has ended. `location` is that move's.
+    virtual Result<void> drained(const std::string& guest_uuid, const Location& location,
+                                 const DrainReport& report) {
+        static_cast<void>(guest_uuid);
+        static_cast<void>(location);
+        static_cast<void>(report);
+        return {};
+    }
 };
 
 }  // namespace vmigrate
