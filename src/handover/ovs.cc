@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 namespace vmigrate::handover {
@@ -40,13 +41,32 @@ FlowList guest_flows(OvsBridge& bridge, const Move& move, Port GuestNic::*port) 
     return flows;
 }
 
+/// The guest's copies on the destination, after a death: as far as their originals are there and
+/// the source's ports are known.
+std::vector<HandedOver> copies_of(const Scene& scene) {
+    FlowTable there;
+    for (const auto& flow : scene.destination) {
+        there.emplace(FlowKey::of(flow), flow);
+    }
+    const auto& move = scene.move;
+    FlowSync sync(move, {[&](Mac mac) {
+                             return local_port_of(mac, scene.destination, move.destination.tunnel);
+                         },
+                         [](Port) { return true; }});
+    for (const auto& flow : scene.source) {
+        static_cast<void>(sync.put(flow, there));
+    }
+    return sync.copies(there);
+}
+
 }  // namespace
 
-Ovs::Ovs(OvsTask task, LocationRegistry& registry)
+Ovs::Ovs(OvsTask task, LocationRegistry& registry, std::function<bool()> drain_elsewhere)
     : task_(std::move(task)),
       registry_(registry),
       source_(task_.source, task_.times.request),
-      destination_(task_.destination, task_.times.request) {
+      destination_(task_.destination, task_.times.request),
+      drain_elsewhere_(std::move(drain_elsewhere)) {
     for (const auto& peer : task_.peers) {
         peers_.emplace_back(peer, task_.times.request);
     }
@@ -287,7 +307,9 @@ Result<void> Ovs::commit() {
         refresh_->begin(source_.host().name, move_);
         refresh_->begin(destination_.host().name, move_);
     }
-    std::ranges::move(replace_at_peers(), std::back_inserter(problems_));
+    auto replacing = std::async(std::launch::async, [this] { return replace_at_peers(); });
+    remember_remains();  // meanwhile
+    std::ranges::move(replacing.get(), std::back_inserter(problems_));
     if (auto remembered = remember(task_.destination.name, false); !remembered) {
         problems_.push_back(remembered.error().message);
     }
@@ -343,6 +365,17 @@ void Ovs::commit_here() {
     }
     if (follower_) {
         guard(std::move(written));
+    } else {
+        copies_ = copies_of(scene);
+    }
+}
+
+void Ovs::remember_remains() {
+    OvsRemains remains{version_, move_.migration, move_.nics, {}, cutover_.ways_back};
+    remains.copies = follower_ ? follower_->wanted() : copies_;  // the switch may be late to tell
+    const Location location{task_.destination.name, version_, move_.migration, true};
+    if (auto done = registry_.leave(task_.guest_uuid, location, to_text(remains)); !done) {
+        problems_.push_back(done.error().message);
     }
 }
 

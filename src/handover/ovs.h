@@ -5,15 +5,19 @@
 // decided in netflow/choreography.h; here it is carried out, with a time-out on everything.
 //
 // Peers that do not answer are named in the error of commit(); the relay at the source covers them.
-// A fresh object finds what an earlier process began in the registry, so recovery may call
-// commit(), drain() or rollback() at once.
+// A fresh object finds what an earlier process began in the registry, so recovery may call commit()
+// or rollback() at once. What commit() leaves to be drained is remembered there, too, so that
+// another process can do it, or go on with it.
 //
 // Ownership: borrows the registry. Thread rule: one thread; the follower has one of its own.
 #pragma once
 
+#include <functional>
+
 #include "handover/ovs_bridge.h"
 #include "handover/ovs_follower.h"
 #include "handover/ovs_refresh.h"
+#include "handover/ovs_remains.h"
 #include "orchestrator/handover.h"
 #include "orchestrator/location.h"
 
@@ -21,7 +25,12 @@ namespace vmigrate::handover {
 
 class Ovs final : public NetworkHandover {
   public:
-    Ovs(OvsTask task, LocationRegistry& registry);
+    /// `drain_elsewhere` has another process drain, and returns when that one guards the flows:
+    /// true; it is asked by drain(), which does it itself otherwise.
+    Ovs(OvsTask task, LocationRegistry& registry, std::function<bool()> drain_elsewhere = {});
+    /// That other process's: a move that was committed, to be drained. The cards of the task are
+    /// not looked at.
+    Ovs(OvsTask task, const OvsRemains& remains, LocationRegistry& registry);
     ~Ovs() override;
 
     std::string_view backend() const override { return "ovs"; }
@@ -56,6 +65,8 @@ class Ovs final : public NetworkHandover {
     /// asked now; a side that does not answer has none.
     netflow::Scene look();
     void commit_here();
+    /// What drain() has to know, for whoever does it.
+    void remember_remains();
     /// Where relays of earlier moves are.
     void find_former_places();
     /// All at once; what went wrong.
@@ -64,8 +75,16 @@ class Ovs final : public NetworkHandover {
     std::vector<std::string> stale_senders();
     /// Until the relays are gone or were quiet for a while, or the time is over.
     enum class Drained { gone, quiet, overtaken, busy, unknown };
+    static DrainState state_of(Drained drained);
+    Result<void> report(DrainState state);
     Drained watch_relays();
     void prepare_refresh();
+    void ask_program();
+    void end_refresh(TimePoint until);
+    /// Guards again what another process has guarded.
+    Result<void> go_on();
+    std::vector<netflow::HandedOver> copies() const;
+    void free_early();
     void settle();
     void guard(netflow::FlowList flows);
     Result<void> withdraw_steps();
@@ -93,6 +112,12 @@ class Ovs final : public NetworkHandover {
     OvsFollower::Corrected corrected_;  ///< by followers that are over
     OvsFollower::Corrected told_;       ///< of all of it, by notices()
     std::vector<std::string> problems_;
+
+    const std::function<bool()> drain_elsewhere_;
+    std::optional<OvsRemains> remains_;        ///< of another process
+    std::vector<netflow::HandedOver> copies_;  ///< where there is no follower
+    bool freed_ = false;                       ///< of its lock on both switches
+    DrainReport drained_;
 };
 
 }  // namespace vmigrate::handover

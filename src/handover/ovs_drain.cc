@@ -18,6 +18,7 @@ constexpr milliseconds between_drain_looks{200};
 /// flow back: it is replaced again, less and less often.
 constexpr seconds first_replace_again{1};
 constexpr seconds slowest_replace_again{32};
+constexpr seconds between_attempts{1};
 /// Senders are replaced at once; what comes this long after is of one that was not.
 constexpr seconds quiet_enough{2};
 
@@ -27,37 +28,103 @@ TimePoint now() {
 
 }  // namespace
 
+DrainState Ovs::state_of(Drained drained) {
+    switch (drained) {
+        case Drained::gone:
+        case Drained::quiet:
+            return DrainState::drained;
+        case Drained::overtaken:
+            return DrainState::overtaken;
+        case Drained::busy:
+            return DrainState::alarm;
+        case Drained::unknown:
+            break;
+    }
+    return DrainState::draining;
+}
+
+Ovs::Ovs(OvsTask task, const OvsRemains& remains, LocationRegistry& registry)
+    : Ovs(std::move(task), registry) {
+    version_ = remains.version;
+    move_.version = static_cast<std::uint16_t>(version_);
+    move_.migration = remains.migration;
+    move_.nics = remains.nics;
+    locked_ = true;
+    committed_ = true;
+    remains_ = remains;
+}
+
+std::vector<HandedOver> Ovs::copies() const {
+    return follower_ ? follower_->copies() : copies_;
+}
+
+Result<void> Ovs::go_on() {
+    const auto of_kind = [&](OvsBridge& bridge, FlowKind kind) {
+        FlowFilter filter;
+        filter.cookies = CookieFilter::exactly(cookie_of(move_, kind));
+        return bridge.flows(filter);
+    };
+    const auto at_destination = of_kind(destination_, FlowKind::synced);
+    const auto at_source = of_kind(source_, FlowKind::synced);
+    auto relays = of_kind(source_, FlowKind::relay);
+    const auto loop_guards = of_kind(source_, FlowKind::guard);
+    for (const auto* asked : {&at_destination, &at_source, &std::as_const(relays), &loop_guards}) {
+        if (!*asked) {
+            return fail(asked->error());
+        }
+    }
+    copies_ = found_again(remains_->copies, *at_destination);
+    cutover_.ways_back = found_again(remains_->ways_back, *at_source);
+    if (!overtaken()) {
+        follower_ = std::make_unique<OvsFollower>(move_, task_.source, task_.destination,
+                                                  task_.times.request);
+        follower_->keep(copies_);
+        relays->insert(relays->end(), loop_guards->begin(), loop_guards->end());
+        guard(std::move(*relays));
+    }
+    return {};
+}
+
+/// Where the source relays for long, others may want to move the guest on before it ends.
+void Ovs::free_early() {
+    if (!freed_) {
+        freed_ = true;
+        free_both();
+    }
+}
+
 Ovs::Drained Ovs::watch_relays() {
     FlowFilter relays;
     relays.cookies = CookieFilter::exactly(cookie_of(move_, FlowKind::relay));
-    const auto until = now() + task_.times.alarm;
-    std::uint64_t packets = 0;
+    const auto began = now();
+    const auto until = began + task_.times.alarm;
+    std::unordered_map<FlowKey, std::uint64_t, FlowKeyHash> counters;
+    auto quiet_since = began;
     std::uint64_t replaced_for = 0;
-    auto quiet_since = now();
     auto pause = first_replace_again;
-    auto next_round = now() + pause;
+    auto next_round = began + pause;
     for (;;) {
+        if (overtaken()) {  // the later move has taken the relays away, perhaps
+            return Drained::overtaken;
+        }
         const auto left = source_.stats(relays);
         // a switch that has been restarted has none for a moment
         if (left && left->empty() && !(follower_ && follower_->guards_relays())) {
             return Drained::gone;
         }
-        std::uint64_t sum = 0;
+        std::uint64_t more = 0;
         for (const auto& one : left.value_or(std::vector<FlowStats>{})) {
-            sum += one.packets;
+            auto& before = counters[FlowKey::of(one.flow)];
+            // one that was deleted and put back counts from the start
+            more += one.packets >= before ? one.packets - before : one.packets;
+            before = one.packets;
         }
-        if (!left || sum != packets) {
-            packets = sum;
+        drained_.relayed_packets += more;
+        if (more > 0) {
+            drained_.quiet_after = std::chrono::ceil<milliseconds>(now() - began);
+        }
+        if (!left || more > 0) {
             quiet_since = now();
-        }
-        if (overtaken()) {
-            return Drained::overtaken;
-        }
-        if (now() >= next_round && packets != replaced_for) {
-            static_cast<void>(replace_at_peers());
-            replaced_for = packets;
-            pause = std::min(2 * pause, slowest_replace_again);
-            next_round = now() + pause;
         }
         if (now() - quiet_since >= quiet_enough) {
             return Drained::quiet;
@@ -67,6 +134,15 @@ Ovs::Drained Ovs::watch_relays() {
                 problems_.push_back(left.error().message);
             }
             return left ? Drained::busy : Drained::unknown;
+        }
+        if (now() >= next_round && drained_.relayed_packets != replaced_for) {
+            static_cast<void>(replace_at_peers());
+            replaced_for = drained_.relayed_packets;
+            pause = std::min(2 * pause, slowest_replace_again);
+            next_round = now() + pause;
+        }
+        if (now() - began >= quiet_enough) {
+            free_early();
         }
         std::this_thread::sleep_for(between_drain_looks);
     }
@@ -87,39 +163,75 @@ std::vector<std::string> Ovs::stale_senders() {
     return names;
 }
 
-Result<void> Ovs::drain() {
-    if (!committed_) {
-        return {};
-    }
-    const auto refresh_until = now() + task_.times.refresh;
-    if (task_.refresh == RefreshBy::program) {
+/// By who has moved the guest: the program is told of the cards what another process does not know.
+void Ovs::ask_program() {
+    if (task_.refresh == RefreshBy::program && !remains_) {
         if (const auto done = run_step(task_.program, "refresh"); !done) {
             problems_.push_back(done.error().message);
         }
     }
-    const auto drained = watch_relays();
+}
+
+void Ovs::end_refresh(TimePoint until) {
     if (refresh_) {
-        if (drained != Drained::overtaken) {
-            refresh_->wait(refresh_until);
-        }
+        refresh_->wait(until);
         std::ranges::move(refresh_->end(), std::back_inserter(problems_));
         refresh_.reset();
     }
+}
+
+Result<void> Ovs::drain() {
+    if (!committed_) {
+        return {};
+    }
+    ask_program();
+    const auto refresh_until = now() + task_.times.refresh;
+    if (drain_elsewhere_) {
+        end_refresh(refresh_until);  // who holds the flows knows what they were
+        if (drain_elsewhere_()) {
+            stop_following();
+            return outcome();
+        }
+    }
+    const auto give_up = now() + task_.times.alarm;
+    for (auto known = remains_ ? go_on() : Result<void>(); !known; known = go_on()) {
+        if (now() >= give_up) {
+            problems_.push_back(known.error().message);
+            return report(DrainState::draining);
+        }
+        std::this_thread::sleep_for(between_attempts);
+    }
+    const auto drained = watch_relays();
+    end_refresh(drained == Drained::overtaken ? now() : refresh_until);
     if (drained == Drained::busy) {
-        const auto stale = stale_senders();
+        drained_.stale_senders = stale_senders();
+        const auto& stale = drained_.stale_senders;
         problems_.push_back(
             fmt::format("{} still relays to {} after {}; senders that were not updated: {}",
                         move_.source.name, move_.destination.name, format_time(task_.times.alarm),
                         stale.empty() ? "none of the peers that are configured"
                                       : fmt::format("{}", fmt::join(stale, ", "))));
     }
-    const auto copies = follower_ ? follower_->copies() : std::vector<HandedOver>{};
+    const auto before = problems_.size();
+    const auto handed = copies();
     stop_following();
     const auto relays = drained == Drained::gone ? Relays::go : Relays::stay;
-    for (const auto& step : finish(move_, copies, cutover_.ways_back, relays)) {
+    for (const auto& step : finish(move_, handed, cutover_.ways_back, relays)) {
         static_cast<void>(apply(step));
     }
-    free_both();  // not sooner: a switch looks at all of its configuration then
+    free_early();  // not sooner if it can wait: a switch looks at all of its configuration then
+    const bool all_done = problems_.size() == before && drained != Drained::unknown;
+    return report(all_done ? state_of(drained) : DrainState::draining);
+}
+
+/// What is not all done, another process may do again.
+Result<void> Ovs::report(DrainState state) {
+    drained_.state = state;
+    drained_.problems = problems_;
+    const Location location{task_.destination.name, version_, move_.migration, false};
+    if (auto told = registry_.drained(task_.guest_uuid, location, drained_); !told) {
+        problems_.push_back(told.error().message);
+    }
     return outcome();
 }
 

@@ -67,8 +67,20 @@ void OvsFollower::stop() {
 void OvsFollower::copy(Move move) {
     stop();
     move_ = std::move(move);
-    sync_ = FlowSync(move_, {[this](Mac mac) { return neighbour(mac); },
-                             [this](Port port) { return destination_->ports.contains(port); }});
+    begin_copies({});
+}
+
+void OvsFollower::keep(const std::vector<HandedOver>& copies) {
+    stop();
+    frozen_ = true;
+    begin_copies(copies);
+}
+
+void OvsFollower::begin_copies(const std::vector<HandedOver>& known) {
+    sync_ = FlowSync(move_,
+                     {[this](Mac mac) { return neighbour(mac); },
+                      [this](Port port) { return destination_->ports.contains(port); }},
+                     known);
     copies_ = std::make_unique<Copies>();
     copying_ = true;
     start();
@@ -259,6 +271,11 @@ OvsFollower::View OvsFollower::view() const {
         view.destination.push_back(flow);
     }
     return view;
+}
+
+std::vector<HandedOver> OvsFollower::wanted() const {
+    const std::scoped_lock lock(mutex_);
+    return sync_.wanted();
 }
 
 std::vector<HandedOver> OvsFollower::copies() const {

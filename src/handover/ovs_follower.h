@@ -35,6 +35,8 @@ class OvsFollower {
 
     /// They are now, and copies are made.
     void copy(netflow::Move move);
+    /// Instead: these copies are there, of a guest that has left; see freeze().
+    void keep(const std::vector<netflow::HandedOver>& copies);
     bool copies_are_made() const { return copying_; }
     /// All copies are there, and both switches can be heard. Error (unreachable, network): not
     /// until `until`, and why.
@@ -53,6 +55,8 @@ class OvsFollower {
     /// source is followed any more.
     void freeze();
 
+    /// All that are to be there, told or not.
+    std::vector<netflow::HandedOver> wanted() const;
     std::vector<netflow::HandedOver> copies() const;
     std::vector<std::string> left_out() const;
     /// Relays of the source that did not go by their time; one that is not there will be.
@@ -67,6 +71,7 @@ class OvsFollower {
   private:
     struct Side;
     struct Copies;
+    void begin_copies(const std::vector<netflow::HandedOver>& known);
     void start();
     void stop();
     void run();

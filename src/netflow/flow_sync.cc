@@ -5,6 +5,13 @@
 
 namespace vmigrate::netflow {
 
+FlowSync::FlowSync(Move move, Surroundings there, const std::vector<HandedOver>& copies)
+    : move_(std::move(move)), there_(std::move(there)) {
+    for (const auto& [copy, original] : copies) {
+        wanted_.try_emplace(FlowKey::of(copy), Wanted{copy, original, 1});
+    }
+}
+
 bool FlowSync::is_ours(const Flow& flow) const {
     return flow.cookie == cookie_of(move_, FlowKind::synced);
 }
@@ -94,6 +101,14 @@ std::optional<FlowMod> FlowSync::missing(const FlowKey& key) const {
     const auto wanted = wanted_.find(key);
     return wanted != wanted_.end() ? std::optional(FlowMod::add(wanted->second.copy))
                                    : std::nullopt;
+}
+
+std::vector<HandedOver> FlowSync::wanted() const {
+    std::vector<HandedOver> result;
+    for (const auto& [key, wanted] : wanted_) {
+        result.push_back({wanted.copy, wanted.original});
+    }
+    return result;
 }
 
 std::vector<HandedOver> FlowSync::copies(const FlowTable& destination) const {

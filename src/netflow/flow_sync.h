@@ -14,7 +14,8 @@ namespace vmigrate::netflow {
 
 class FlowSync {
   public:
-    FlowSync(Move move, Surroundings there) : move_(std::move(move)), there_(std::move(there)) {}
+    /// `copies`: those that there are already, for one that goes on where another one was.
+    FlowSync(Move move, Surroundings there, const std::vector<HandedOver>& copies = {});
 
     /// The flow is on the source, or no more. For the destination. `destination` has its flows.
     std::vector<FlowMod> put(const Flow& flow, const FlowTable& destination);
@@ -32,6 +33,8 @@ class FlowSync {
     std::optional<FlowMod> missing(const FlowKey& key) const;
 
     std::size_t size() const { return wanted_.size(); }
+    /// All copies, whether they were told to be there already or not.
+    std::vector<HandedOver> wanted() const;
     /// Those that are on the destination, to be handed over.
     std::vector<HandedOver> copies(const FlowTable& destination) const;
     /// Flows of the source that have no copy, and why.

@@ -31,7 +31,18 @@ class Registry final : public LocationRegistry {
         places[guest] = location;
         return {};
     }
+    Result<void> leave(const std::string& guest, const Location& location,
+                       const std::string& text) override {
+        remains = text;
+        return remember(guest, location);
+    }
+    Result<void> drained(const std::string&, const Location&, const DrainReport& told) override {
+        report = told;
+        return {};
+    }
     std::map<std::string, Location> places;
+    std::string remains;
+    DrainReport report;
 };
 
 inline OvsHost host(const std::string& name, Ipv4 tunnel_end) {

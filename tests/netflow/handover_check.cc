@@ -246,6 +246,114 @@ void makes_way_for_a_later_move() {
     MUST(later.rollback());
 }
 
+/// Moves the guest from a to b, and leaves the drain to another process.
+void move_and_leave(OvsTask work, Registry& registry) {
+    settle_on_a();
+    bool asked = false;
+    Ovs network(std::move(work), registry, [&] { return asked = true; });
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    MUST(network.commit());
+    MUST(network.drain());
+    CHECK(asked);
+    CHECK(has(ours("b"), "in_port=64200,dl_dst=52:54:00:00:00:01"));
+    CHECK(has(ours("b"), "in_port=9,dl_dst=52:54:00:00:00:02"));
+    // as its controller does when it hears of the move
+    for (const auto* name : {"a", "b", "c"}) {
+        FlowMod all;
+        all.command = FlowCommand::remove;
+        all.flow.table = TableId::all;
+        all.cookies = CookieFilter::exactly(at_a_by_tunnel.cookie);
+        MUST(connect(name).change(all));
+    }
+    CHECK(dump("a").size() == ours("a").size());
+}
+
+constexpr auto handed_over_by_tunnel =
+    "cookie=0x5d4c0001, table=0, idle_timeout=300, priority=60050,"
+    "in_port=64200,dl_dst=52:54:00:00:00:01";
+
+void drains_in_another_process() {
+    Registry registry;
+    auto work = task("a", "b");
+    work.times.relay_idle = seconds(4);
+    move_and_leave(work, registry);
+    // one that dies
+    { const Ovs dead(work, MUST(parse_remains(registry.remains)), registry); }
+    CHECK(registry.report.state == DrainState::draining);
+
+    Ovs other(work, MUST(parse_remains(registry.remains)), registry);
+    std::thread collector([] {
+        std::this_thread::sleep_for(milliseconds(300));
+        for (const auto* name : {"a", "b"}) {
+            MUST(connect(name).change(FlowMod::remove_all({})));
+        }
+    });
+    MUST(other.drain());
+    collector.join();
+    CHECK(registry.report == (DrainReport{DrainState::drained, 0, {}, {}, {}}));
+    CHECK(ours("b").empty());
+    CHECK(has(dump("b"), handed_over_by_tunnel));
+    CHECK(has(dump("b"), "in_port=9,dl_dst=52:54:00:00:00:02"));
+    // a way back for the neighbour on a
+    CHECK(has(dump("a"), "in_port=64200,dl_dst=52:54:00:00:00:02,tun_id=0x64 actions=output:2"));
+    CHECK(soon([] { return ours("a").empty(); }));
+    CHECK(MUST(Ovs(work, registry).moved_by_another()) == false);
+    // again, by somebody who did not see that it was done
+    Ovs late(work, MUST(parse_remains(registry.remains)), registry);
+    MUST(late.drain());
+    CHECK(has(dump("b"), handed_over_by_tunnel));
+    CHECK(ours("a").empty());
+}
+
+void resumes_no_drain_of_an_earlier_move() {
+    Registry registry;
+    auto work = task("a", "b");
+    work.times.relay_idle = seconds(600);
+    move_and_leave(work, registry);
+    const auto remains = MUST(parse_remains(registry.remains));
+    auto back = task("b", "a");
+    Ovs later(back, registry);
+    MUST(later.lock());
+    MUST(later.begin());
+    MUST(later.redirect());
+    CHECK(!has(ours("a"), "IN_PORT"));
+    CHECK(has(ours("b"), "IN_PORT"));
+    {
+        Ovs other(work, remains, registry);
+        MUST(other.drain());
+        CHECK(registry.report.state == DrainState::overtaken);
+    }
+    CHECK(!has(ours("a"), "IN_PORT"));
+    CHECK(has(ours("b"), "IN_PORT"));
+    MUST(later.commit());
+    MUST(later.drain());
+}
+
+void a_drain_waits_for_a_switch() {
+    Registry registry;
+    auto work = task("a", "b");
+    move_and_leave(work, registry);
+    auto away = work;
+    away.destination.openflow = MUST(parse_endpoint("unix:" + directory + "/nobody"));
+    away.times.request = milliseconds(100);
+    away.times.alarm = seconds(1);
+    Ovs cut(away, MUST(parse_remains(registry.remains)), registry);
+    const auto drained = cut.drain();
+    CHECK(!drained);
+    CHECK(has(drained.error().message, "switch of b"));
+    CHECK(registry.report.state == DrainState::draining);
+    CHECK(registry.report.problems.size() == 1);
+    CHECK(!ours("b").empty());
+    Ovs other(work, MUST(parse_remains(registry.remains)), registry);
+    MUST(other.drain());
+    CHECK(registry.report.state == DrainState::drained);
+    CHECK(ours("b").empty());
+    CHECK(has(dump("b"), handed_over_by_tunnel));
+    CHECK(soon([] { return ours("a").empty(); }));
+}
+
 void says_what_is_missing() {
     Registry registry;
     auto work = task("a", "b");
@@ -276,6 +384,9 @@ int main(int argc, char** argv) {
     an_older_move_does_not_win();
     returns_without_a_loop();
     makes_way_for_a_later_move();
+    drains_in_another_process();
+    resumes_no_drain_of_an_earlier_move();
+    a_drain_waits_for_a_switch();
     says_what_is_missing();
     std::printf("%d checks\n", checks);
     return 0;
