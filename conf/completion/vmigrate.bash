@@ -48,7 +48,7 @@ _vmigrate() {
         --ram-delay-save-percent --mig-block-size --verify-ram --observe-only"
     local -A options=(
         [plan]="$move"
-        [start]="$move --detach"
+        [start]="$move --detach --wait-drain"
         [status]="--watch"
         [tune]=""
         [abort]=""

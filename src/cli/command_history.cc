@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/accuracy.h"
 #include "cli/command.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
 #include "cli/report.h"
@@ -11,6 +12,16 @@
 
 namespace vmigrate::cli {
 namespace {
+
+/// What of it did not go well, or goes on.
+std::string remark(const history::Entry& entry) {
+    if (!entry.reason.empty() || !entry.problems.empty()) {
+        return entry.reason.empty() ? entry.problems.front() : entry.reason;
+    }
+    const bool well = !entry.drain || entry.drain->report.state == DrainState::drained ||
+                      entry.drain->report.state == DrainState::overtaken;
+    return well ? "" : "network: " + drain_text(entry);
+}
 
 std::vector<std::string> row(const history::Entry& entry) {
     const auto& measures = entry.measures;
@@ -24,7 +35,7 @@ std::vector<std::string> row(const history::Entry& entry) {
                       : fmt::format("({})", name_of(entry.phase)),
         measures.total ? format_time(*measures.total) : "-",
         measures.blackout ? format_time(std::chrono::ceil<milliseconds>(*measures.blackout)) : "-",
-        entry.reason.empty() && !entry.problems.empty() ? entry.problems.front() : entry.reason};
+        remark(entry)};
 }
 
 Result<std::optional<Outcome>> parse_outcome(const std::optional<std::string>& name) {

@@ -2,21 +2,18 @@
 //
 // `vmigrate hook`: what libvirt runs for each step of a guest's life (hooks/qemu.d). It waits for
 // the answer with the guest locked, so the answer comes at once, and never depends on libvirt.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 
-#include "base/text.h"
+#include "cli/background.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
-#include "handover/program.h"
 #include "handover/tap_queue.h"
 #include "libvirt/hook_xml.h"
 
@@ -25,10 +22,7 @@ namespace {
 
 /// Of the whole command: then libvirt goes on with what it has.
 constexpr unsigned kSeconds = 3;
-constexpr milliseconds kToStart{1000};
 constexpr std::size_t kLargestXml = 16UL << 20;
-constexpr auto kSystemd = "/run/systemd/system";
-constexpr auto kSystemdRun = "/usr/bin/systemd-run";
 
 void give_up(int) {
     constexpr std::string_view text = "vmigrate: hook: out of time, left everything as it is\n";
@@ -55,62 +49,12 @@ Result<std::string> read_input() {
     }
 }
 
-/// Without systemd it belongs to nobody, and writes what it has to say into the log.
-Result<void> start_alone(std::vector<std::string> words, const std::string& log) {
-    const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (file < 0) {
-        return fail(ErrorKind::config,
-                    fmt::format("cannot write {}: {}", quoted(log), std::strerror(errno)));
-    }
-    std::fflush(nullptr);
-    const pid_t child = fork();
-    if (child < 0) {
-        return fail(ErrorKind::internal, fmt::format("cannot fork: {}", std::strerror(errno)));
-    }
-    if (child > 0) {
-        return {};
-    }
-    setsid();
-    alarm(0);
-    const int nowhere = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    dup2(nowhere, STDIN_FILENO);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    close_range(STDERR_FILENO + 1, ~0U, 0);  // whatever libvirt left open
-    static_cast<void>(chdir("/") + 0);
-    std::vector<char*> argv;
-    for (auto& word : words) {
-        argv.push_back(word.data());
-    }
-    argv.push_back(nullptr);
-    execv(argv[0], argv.data());
-    _exit(kExitBlocked);
-}
-
 Result<void> start_following(const Config& config, const std::string& uuid) {
-    std::error_code error;
-    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-    if (error) {
-        return fail(ErrorKind::internal, "cannot find the program itself: " + error.message());
-    }
-    std::vector<std::string> words = {self.string(),    "net",       "follow",
-                                      "--config",       config.path, "--to",
-                                      config.hook.host, "--",        uuid};
-    if (!std::filesystem::is_directory(kSystemd, error)) {
-        return start_alone(std::move(words), config.hook.log);
-    }
-    words.insert(words.begin(), {kSystemdRun, "--quiet", "--collect", "--no-block",
-                                 "--unit=vmigrate-follow-" + uuid,
-                                 "--description=Network of a guest that moves", "--"});
-    const auto started = handover::run_program(words, "", kToStart);
-    if (!started) {
-        return fail(started.error());
-    }
-    if (started->code != 0) {
-        return fail(ErrorKind::internal,
-                    fmt::format("systemd-run ended with {}: {}", started->code, started->said));
-    }
-    return {};
+    return start_in_background(
+        {{"net", "follow", "--config", config.path, "--to", config.hook.host, "--", uuid},
+         "vmigrate-follow-" + uuid,
+         "Network of a guest that moves",
+         config.hook.log});
 }
 
 /// A guest is about to arrive: its QEMU settings of this host, and its network.

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/net_follow.h"
 #include "cli/net_guest.h"
@@ -249,6 +250,11 @@ int act(const Config& config, const Wanted& wanted) {
                                "net follow: write vmigrate net follow GUEST --to HOST"})
                    : follow_network(config, wanted.guest, *wanted.to);
     }
+    if (wanted.action == "drain") {
+        return wanted.guest.empty()
+                   ? complain({ErrorKind::usage, "net drain: write vmigrate net drain MIGRATION"})
+                   : drain_network(config, wanted.guest, wanted.json);
+    }
     if (network.switches.empty()) {
         return complain({ErrorKind::config,
                          fmt::format("{}: no host has the network back end \"ovs\", which net "
@@ -284,7 +290,7 @@ int act(const Config& config, const Wanted& wanted) {
 std::optional<std::string> take_action(Words& words) {
     static const std::vector<std::string> kActions = {
         "status",     "lock",        "unlock-begin", "unlock-commit", "rollback",
-        "relay list", "relay watch", "relay clean",  "follow"};
+        "relay list", "relay watch", "relay clean",  "follow",        "drain"};
     std::string name = words.empty() ? "" : words.front();
     if (name == "relay" && words.size() > 1) {
         name += " " + words[1];
@@ -313,13 +319,14 @@ int run_net(const Words& words) {
                         "vmigrate net rollback web1 --from host1 --to host2\n"
                         "vmigrate net lock --uuid 2c7e5a4e-7d0b-4c0e-9a4f-6f1f3a1b2c3d "
                         "--card 52:54:00:12:34:56,port-1,4711 --from host1 --to host2\n"
-                        "vmigrate net follow web1 --to host2");
+                        "vmigrate net follow web1 --to host2\n"
+                        "vmigrate net drain 17");
     Words rest;
     Wanted wanted;
     auto& app = arguments.app();
     app.add_option("ACTION", rest,
                    "status, lock, unlock-begin, unlock-commit, rollback, relay list, relay watch, "
-                   "relay clean or follow; then the guest")
+                   "relay clean, follow or drain; then the guest, or the migration")
         ->type_name("");
     app.add_option("--from", wanted.from, "Host that the guest leaves")->type_name("HOST");
     app.add_option("--to", wanted.to, "Host that it goes to")->type_name("HOST");
@@ -354,7 +361,10 @@ int run_net(const Words& words) {
     if (!config) {
         return kExitUsage;
     }
-    Interrupts interrupts;
+    std::optional<Interrupts> interrupts;
+    if (wanted.action != "drain") {  // which a signal ends at any point, and recover goes on with
+        interrupts.emplace();
+    }
     return act(*config, wanted);
 }
 

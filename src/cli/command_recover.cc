@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/network.h"
 #include "cli/progress.h"
@@ -117,9 +118,16 @@ Result<Connected> connect(const Context& context, const history::Entry& entry, E
         return fail(guest.error());
     }
     auto locations = context.store.locations();
-    auto network =
-        make_network(context.config, Options{},
-                     {*guest, entry.source, entry.destination, *locations, destination->get()});
+    auto network = make_network(context.config, Options{},
+                                {*guest,
+                                 entry.source,
+                                 entry.destination,
+                                 *locations,
+                                 destination->get(),
+                                 {},
+                                 [&context, id = entry.id] {
+                                     return drain_in_background(context.config, context.store, id);
+                                 }});
     if (!network) {
         return fail(network.error());
     }
@@ -279,14 +287,12 @@ int run_recover(const Words& words) {
     if (!store) {
         return complain(store.error());
     }
-    const auto entries = select(**store, which, all);
+    auto entries = select(**store, which, all);
     if (!entries) {
         return complain(entries.error());
     }
-    if (entries->empty()) {
-        fmt::print(stderr, "no migration needs recovery\n");
-        return kExitDone;
-    }
+    const auto only = which ? std::optional(entries->front().id) : std::nullopt;
+    std::erase_if(*entries, is_draining);
     const libvirt::EventLoop loop;
     Context context{
         *config,
@@ -301,6 +307,13 @@ int run_recover(const Words& words) {
     for (const auto& entry : *entries) {
         const auto record = recover_one(context, entry);
         code = worse(code, record ? exit_code(*record) : complain(record.error()));
+    }
+    const auto resumed = resume_drains(*config, **store, only, arguments.json());
+    if (!resumed) {
+        return worse(code, complain(resumed.error()));
+    }
+    if (entries->empty() && *resumed == 0) {
+        fmt::print(stderr, "no migration needs recovery\n");
     }
     return code;
 }

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
 #include "cli/progress.h"
@@ -89,6 +90,9 @@ std::string story_text(const history::Story& story, bool samples) {
     text += "\nTimeline\n" + timeline_text(story) + "\nSteps\n" + steps_text(story);
     if (samples) {
         text += "\nSamples\n" + samples_text(story);
+    }
+    if (entry.drain) {
+        text += fmt::format("\nNetwork\n  {}\n", drain_text(entry));
     }
     text += "\nMeasures\n" + measures_text(entry.measures, plan) + '\n';
     if (entry.outcome) {

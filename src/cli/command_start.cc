@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/detach.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/network.h"
 #include "cli/planning.h"
@@ -40,20 +41,25 @@ int refuse(const Plan& plan, bool json) {
     return exit_code(plan);
 }
 
-void report(const Record& record, const Json& plan, bool json) {
+/// `entry` is what the history has; null when it cannot be read.
+void report(const Record& record, const Json& plan, bool json, const history::Entry* entry) {
     if (json) {
         Json result = {{"event", "result"}};
         result.update(to_json(record));
+        result["drain"] = entry != nullptr ? drain_json(*entry) : Json(nullptr);
         print_line(result);
         return;
     }
     fmt::print("{}", outcome_text(record, plan));
+    if (entry != nullptr && entry->drain) {
+        fmt::print("network: {}\n", drain_text(*entry));
+    }
     fmt::print("{}", measures_text(record.measures, plan));
     std::fflush(stdout);
 }
 
 /// Plans and runs; `detached` is set in the child of --detach and takes the migration's id.
-int migrate(const Config& config, const Request& request, bool json,
+int migrate(const Config& config, const Request& request, bool json, bool wait_drain,
             const std::function<void(std::int64_t)>& detached) {
     EventQueue events;
     Interrupts interrupts;
@@ -83,9 +89,18 @@ int migrate(const Config& config, const Request& request, bool json,
     auto hypervisor =
         libvirt::make_hypervisor(*planned->source, *planned->destination, plan.guest.ref, events);
     const auto locations = (*store)->locations();
+    const auto drain_elsewhere = [&] {
+        const auto id = (*store)->lease_of(plan.guest.ref.uuid);
+        return !wait_drain && id && *id && drain_in_background(config, **store, **id);
+    };
     auto network = make_network(config, plan.request.options,
-                                {plan.guest, plan.source.name, plan.destination.host.name,
-                                 *locations, planned->destination.get()});
+                                {plan.guest,
+                                 plan.source.name,
+                                 plan.destination.host.name,
+                                 *locations,
+                                 planned->destination.get(),
+                                 {},
+                                 drain_elsewhere});
     if (!hypervisor || !network) {
         return complain(!hypervisor ? hypervisor.error() : network.error());
     }
@@ -109,7 +124,8 @@ int migrate(const Config& config, const Request& request, bool json,
     if (!record) {
         return complain(record.error());
     }
-    report(*record, plan_json, json);
+    const auto entry = (*store)->find(record->id);
+    report(*record, plan_json, json, entry ? &*entry : nullptr);
     return exit_code(*record);
 }
 
@@ -123,8 +139,11 @@ int run_start(const Words& words) {
                         "vmigrate start -- '-odd name'");
     RequestOptions options(arguments.app());
     bool detach = false;
+    bool wait_drain = false;
     arguments.app().add_flag("--detach", detach,
                              "Return once it has started; see status --watch and abort");
+    arguments.app().add_flag("--wait-drain", wait_drain,
+                             "Return only when the source relays no more for the guest");
     if (const auto code = arguments.parse(words)) {
         return *code;
     }
@@ -137,12 +156,12 @@ int run_start(const Words& words) {
         return complain(request.error());
     }
     if (!detach) {
-        return migrate(*config, *request, arguments.json(), nullptr);
+        return migrate(*config, *request, arguments.json(), wait_drain, nullptr);
     }
     std::int64_t id = 0;
     const int code = run_detached(
         [&](std::function<void(std::int64_t)> started) {
-            return migrate(*config, *request, arguments.json(), started);
+            return migrate(*config, *request, arguments.json(), wait_drain, started);
         },
         &id);
     if (code != kExitDone) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
 #include "cli/progress.h"
@@ -29,6 +31,14 @@ std::string forecast_text(const Forecast& forecast) {
     return text.empty() ? "-" : text.starts_with("ETA ") ? text.substr(4) : text;
 }
 
+std::string state_text(const history::Entry& entry) {
+    if (entry.outcome) {
+        return entry.drain ? "network: " + drain_text(entry) : "ended";
+    }
+    return entry.holder_alive ? fmt::format("process {}", entry.holder_pid)
+                              : fmt::format("process is gone: vmigrate recover {}", entry.id);
+}
+
 std::vector<std::string> status_row(const history::Entry& entry,
                                     const std::optional<history::SampleRow>& sample) {
     return {
@@ -41,9 +51,7 @@ std::vector<std::string> status_row(const history::Entry& entry,
         sample ? format_bytes(sample->sample.memory_remaining + sample->sample.disk_remaining)
                : "-",
         sample && !entry.outcome ? forecast_text(sample->forecast) : "-",
-        entry.outcome        ? "ended"
-        : entry.holder_alive ? fmt::format("process {}", entry.holder_pid)
-                             : fmt::format("process is gone: vmigrate recover {}", entry.id)};
+        state_text(entry)};
 }
 
 /// Prints one migration, or all that have not ended.
@@ -65,6 +73,26 @@ int print_status(history::Store& store, const std::vector<history::Entry>& entri
         fmt::print("{}", rows.size() > 1 ? table(rows) : "no migration is under way\n");
     }
     return kExitDone;
+}
+
+/// Newest first: those that have not ended, then, if wanted, those whose network is being drained.
+Result<std::vector<history::Entry>> under_way(history::Store& store, bool draining) {
+    history::Filter filter;
+    filter.unfinished = true;
+    filter.limit = 0;
+    auto entries = store.list(filter);
+    if (!entries || !draining) {
+        return entries;
+    }
+    filter.unfinished = false;
+    filter.draining = true;
+    const auto moved = store.list(filter);
+    if (!moved) {
+        return moved;
+    }
+    std::ranges::copy_if(*moved, std::back_inserter(*entries),
+                         [](const history::Entry& entry) { return entry.outcome.has_value(); });
+    return entries;
 }
 
 }  // namespace
@@ -100,14 +128,11 @@ int run_status(const Words& words) {
         }
         entries.push_back(std::move(*entry));
     } else {
-        history::Filter filter;
-        filter.unfinished = true;
-        filter.limit = 0;
-        auto unfinished = (*store)->list(filter);
-        if (!unfinished) {
-            return complain(unfinished.error());
+        auto found = under_way(**store, !watch);
+        if (!found) {
+            return complain(found.error());
         }
-        entries = std::move(*unfinished);
+        entries = std::move(*found);
     }
     if (!watch || entries.empty()) {
         return print_status(**store, entries, arguments.json());

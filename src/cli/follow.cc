@@ -7,6 +7,7 @@
 
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -75,6 +76,7 @@ Json entry_json(const history::Entry& entry) {
         json["process_alive"] = entry.holder_alive;
         json["process_id"] = entry.holder_pid;
     }
+    json["drain"] = drain_json(entry);
     json.update(to_json(entry.measures));
     return json;
 }

@@ -27,6 +27,45 @@ Result<handover::OvsNic> card(const NicFacts& nic, const GuestRef& guest) {
     return handover::OvsNic{*mac, nic.interface_id};
 }
 
+Result<handover::OvsTask> ovs_task(const NetworkConfig& network, const std::string& guest_uuid,
+                                   const std::string& source, const std::string& destination) {
+    handover::OvsTask task;
+    task.guest_uuid = guest_uuid;
+    task.times = network.times;
+    task.relay_priority = network.relay_priority;
+    task.refresh = network.refresh;
+    for (const auto& one : network.switches) {
+        if (one.name == source) {
+            task.source = one;
+        } else if (one.name == destination) {
+            task.destination = one;
+        } else {
+            task.peers.push_back(one);
+        }
+    }
+    if (task.source.name.empty() || task.destination.name.empty()) {
+        return fail(ErrorKind::config,
+                    fmt::format("host {} has no switch in the configuration",
+                                quoted(task.source.name.empty() ? source : destination)));
+    }
+    return task;
+}
+
+Result<std::vector<handover::OvsNic>> cards(const NetworkOf& move) {
+    std::vector<handover::OvsNic> all;
+    for (const auto& nic : move.guest.nics) {
+        auto one = card(nic, move.guest.ref);
+        if (!one) {
+            return fail(one.error());
+        }
+        if (const auto vni = move.vnis.find(nic.mac); vni != move.vnis.end()) {
+            one->vni = vni->second;
+        }
+        all.push_back(std::move(*one));
+    }
+    return all;
+}
+
 handover::ExecTask exec_task(const NetworkProgram& program, const NetworkOf& move) {
     handover::ExecTask task;
     task.program = program.path;
@@ -38,40 +77,6 @@ handover::ExecTask exec_task(const NetworkProgram& program, const NetworkOf& mov
     task.destination = move.destination;
     for (const auto& nic : move.guest.nics) {
         task.cards.push_back({nic.mac, nic.type == "bridge" ? nic.source : "", nic.interface_id});
-    }
-    return task;
-}
-
-Result<handover::OvsTask> ovs_task(const NetworkConfig& network, const NetworkOf& move) {
-    handover::OvsTask task;
-    task.guest_uuid = move.guest.ref.uuid;
-    task.times = network.times;
-    task.relay_priority = network.relay_priority;
-    task.refresh = network.refresh;
-    task.program = exec_task(network.program, move);
-    for (const auto& nic : move.guest.nics) {
-        auto one = card(nic, move.guest.ref);
-        if (!one) {
-            return fail(one.error());
-        }
-        if (const auto vni = move.vnis.find(nic.mac); vni != move.vnis.end()) {
-            one->vni = vni->second;
-        }
-        task.nics.push_back(std::move(*one));
-    }
-    for (const auto& one : network.switches) {
-        if (one.name == move.source) {
-            task.source = one;
-        } else if (one.name == move.destination) {
-            task.destination = one;
-        } else {
-            task.peers.push_back(one);
-        }
-    }
-    if (task.source.name.empty() || task.destination.name.empty()) {
-        return fail(ErrorKind::config,
-                    fmt::format("host {} has no switch in the configuration",
-                                quoted(task.source.name.empty() ? move.source : move.destination)));
     }
     return task;
 }
@@ -113,14 +118,29 @@ Result<std::unique_ptr<NetworkHandover>> make_network(const Config& config, cons
     if (backend == "exec") {
         return std::make_unique<handover::Exec>(exec_task(network.program, move));
     }
-    auto task = ovs_task(network, move);
-    if (!task) {
-        return fail(task.error());
+    auto nics = cards(move);
+    auto task = ovs_task(network, move.guest.ref.uuid, move.source, move.destination);
+    if (!nics || !task) {
+        return fail(!nics ? nics.error() : task.error());
     }
+    task->nics = std::move(*nics);
+    task->program = exec_task(network.program, move);
     // as long as the guest may be held and then stand still; a second for what is rounded
     task->times.redirect =
         std::chrono::ceil<seconds>(options.switchover_hold + options.blackout_ceiling) + seconds(1);
-    return std::make_unique<handover::Ovs>(std::move(*task), move.registry);
+    return std::make_unique<handover::Ovs>(std::move(*task), move.registry, move.drain_elsewhere);
+}
+
+Result<std::unique_ptr<NetworkHandover>> make_drain(const Config& config,
+                                                    const history::Entry& entry,
+                                                    const std::string& remains,
+                                                    LocationRegistry& registry) {
+    const auto left = handover::parse_remains(remains);
+    auto task = ovs_task(config.network, entry.guest.uuid, entry.source, entry.destination);
+    if (!left || !task) {
+        return fail(!left ? left.error() : task.error());
+    }
+    return std::make_unique<handover::Ovs>(std::move(*task), *left, registry);
 }
 
 }  // namespace vmigrate::cli

@@ -3,10 +3,12 @@
 // The network of one migration, as the configuration has it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
 #include "cli/config.h"
+#include "history/store.h"
 #include "libvirt/session.h"
 #include "orchestrator/facts.h"
 #include "orchestrator/handover.h"
@@ -23,6 +25,8 @@ struct NetworkOf {
     libvirt::Session* session;  ///< to the destination; nullptr: there is none
     /// Networks of cards, where they are not to be learnt from flows.
     std::map<std::string, netflow::TunnelId> vnis = {};  ///< by MAC address
+    /// See handover::Ovs.
+    std::function<bool()> drain_elsewhere{};
 };
 
 /// `options` are those of the migration. A guest that does not run has no traffic to be turned.
@@ -30,5 +34,12 @@ struct NetworkOf {
 /// a switch. Borrows the registry and the session.
 Result<std::unique_ptr<NetworkHandover>> make_network(const Config& config, const Options& options,
                                                       const NetworkOf& move);
+
+/// To drain what `entry` has left, as the history has it; only drain() is to be called. Errors:
+/// storage (it cannot be read), config. Borrows the registry.
+Result<std::unique_ptr<NetworkHandover>> make_drain(const Config& config,
+                                                    const history::Entry& entry,
+                                                    const std::string& remains,
+                                                    LocationRegistry& registry);
 
 }  // namespace vmigrate::cli

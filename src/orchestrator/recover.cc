@@ -26,6 +26,9 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
             break;
         case Verdict::Kind::on_destination:
             record.problems = finish_forward(unfinished.remains, edges);
+            if (const auto drained = edges.network.drain(); !drained) {
+                record.problems.push_back("network not drained: " + drained.error().message);
+            }
             record.outcome =
                 record.problems.empty() ? Outcome::moved : Outcome::moved_with_problems;
             if (const auto totals = edges.hypervisor.completed()) {

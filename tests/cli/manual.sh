@@ -52,7 +52,7 @@ for command in $commands; do
     case $command in
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \
-        "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach)" ;;
+        "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach -e --wait-drain)" ;;
     *) same "vmigrate(1) about $command" "$own" "$(page_options "$man/vmigrate.1" "$command")" ;;
     esac
 done

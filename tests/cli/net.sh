@@ -19,6 +19,8 @@ tunnel-address = "10.0.0.1"
 [network]
 backend = "ovs"
 EOT
+refused 2 "write vmigrate net drain MIGRATION" net drain
+refused 2 "no migration '17'" net drain 17
 refused 2 "write vmigrate net lock GUEST" net lock web1 --to a
 refused 2 "say which, --migration NUMBER or --all" net relay clean
 refused 2 "say which, --migration NUMBER or --all" net relay clean --all --migration 3
