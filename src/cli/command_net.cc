@@ -12,6 +12,7 @@
 #include "cli/net_follow.h"
 #include "cli/net_guest.h"
 #include "cli/network.h"
+#include "cli/relay_rates.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
@@ -84,10 +85,19 @@ struct Listed {
     std::size_t silent = 0;  ///< switches that did not answer
 };
 
-Listed list(const NetworkConfig& network, const Wanted& wanted, bool only_relays) {
+bool is_overdue(const netflow::FlowStats& stats, const NetworkConfig& network) {
+    return is_relay(stats) && stats.age >= network.times.alarm;
+}
+
+/// `rates` of earlier looks, for a watch.
+Listed list(const NetworkConfig& network, const Wanted& wanted, bool only_relays,
+            RelayRates* rates = nullptr) {
     Listed listed;
     std::vector<std::vector<std::string>> rows = {
         {"HOST", "KIND", "TO", "MIGRATION", "PACKETS", "AGE", "MATCH"}};
+    if (rates != nullptr) {
+        rows[0].insert(rows[0].end() - 1, {"PER SECOND", ""});
+    }
     for (const auto& found : handover::survey_own_flows(network.switches, network.times.request)) {
         if (!found.flows) {
             print_error(found.flows.error().message);
@@ -99,10 +109,21 @@ Listed list(const NetworkConfig& network, const Wanted& wanted, bool only_relays
                 continue;
             }
             ++listed.flows;
+            auto json = to_json(found.host, stats, network);
+            auto columns = row(found.host, stats, network);
+            if (rates != nullptr) {
+                const bool alarm = is_overdue(stats, network);
+                const auto rate =
+                    rates->looked_at(found.host, stats, std::chrono::steady_clock::now());
+                json["packets_per_s"] = rate ? Json(*rate) : Json(nullptr);
+                json["alarm"] = alarm;
+                columns.insert(columns.end() - 1,
+                               {rate ? fmt::format("{:.1f}", *rate) : "-", alarm ? "ALARM" : ""});
+            }
             if (wanted.json) {
-                print_line(to_json(found.host, stats, network));
+                print_line(json);
             } else {
-                rows.push_back(row(found.host, stats, network));
+                rows.push_back(std::move(columns));
             }
         }
     }
@@ -114,8 +135,9 @@ Listed list(const NetworkConfig& network, const Wanted& wanted, bool only_relays
 }
 
 int watch(const NetworkConfig& network, const Wanted& wanted) {
+    RelayRates rates;
     for (;;) {
-        const auto listed = list(network, wanted, true);
+        const auto listed = list(network, wanted, true, &rates);
         if (listed.flows == 0) {
             return listed.silent == 0 ? kExitDone : kExitBlocked;
         }
