@@ -6,11 +6,13 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <vector>
 
@@ -160,10 +162,14 @@ class Stream {
     std::vector<char> rest_;
 };
 
-int connect_to(const std::string& address) {
+int connect_to(const std::string& address, nanoseconds patience) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    // connect() alone tries for two minutes; whatever is sent later does not wait
+    const auto most = std::chrono::ceil<std::chrono::seconds>(patience);
+    const timeval longest = {static_cast<time_t>(most.count()), 0};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     sockaddr_in to = {};
     to.sin_family = AF_INET;
     to.sin_port = htons(kStreamPort);
@@ -181,7 +187,7 @@ StreamResult run_stream(const std::string& address, nanoseconds duration, nanose
                         const std::atomic<bool>& ending) {
     StreamResult failure;
     // a stream of nothing, for what the other side's count of timeouts was before
-    int fd = connect_to(address);
+    int fd = connect_to(address, patience);
     if (fd < 0) {
         failure.error = std::string("connecting: ") + std::strerror(errno);
         return failure;
@@ -197,7 +203,7 @@ StreamResult run_stream(const std::string& address, nanoseconds duration, nanose
         }
         timeouts_before = empty.responder_timeouts();
     }
-    fd = connect_to(address);
+    fd = connect_to(address, patience);
     if (fd < 0) {
         failure.error = std::string("connecting: ") + std::strerror(errno);
         return failure;
