@@ -62,20 +62,20 @@ runs_only_on() {
     ! lab exec "$there" virsh domid -- "$2" >/dev/null 2>&1 || fail "$there still has $2"
 }
 
-# QEMU's migration settings of a guest, to be the same before and after
+# QEMU's migration settings of a guest, to be the same before and after: its capabilities, and its parameters
 settings_of() {
-    local host=$1 name=$2 query
-    for query in query-migrate-capabilities query-migrate-parameters; do
-        lab exec "$host" virsh qemu-monitor-command "$name" "{\"execute\":\"$query\"}" |
-            jq -cS '.return | if type == "array" then sort_by(.capability) else . end'
-    done
+    local ask="qemu-monitor-command '$2' '{\"execute\":\"query-migrate-"
+    lab exec "$1" virsh -q "${ask}capabilities\"}'; ${ask}parameters\"}'" |
+        jq -cS '.return | if type == "array" then sort_by(.capability) else . end'
 }
 
 # alive NAME SINCE: heartbeats come, the verifier is silent, it was never started again
 alive() {
+    local report
     [ "$(heartbeat_field "$1" packets --since "$2")" -gt 0 ] || fail "$1 is silent"
-    [ "$(heartbeat_field "$1" errors)" -eq 0 ] || fail "the verifier of $1 found errors"
-    [ "$(heartbeat_field "$1" boots)" -eq 1 ] || fail "$1 was started again"
+    report=$(lab heartbeat --json -- "$1")
+    [ "$(jq .errors <<<"$report")" -eq 0 ] || fail "the verifier of $1 found errors"
+    [ "$(jq .boots <<<"$report")" -eq 1 ] || fail "$1 was started again"
 }
 
 # own_flows [NODE...]: those of ours on the switches, on the fabric "ovs". A switch that does not tell has some, perhaps.
