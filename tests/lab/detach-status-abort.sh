@@ -3,9 +3,9 @@
 # --detach, status, abort from another terminal; a second start of the same guest is refused.
 . "$(dirname "$0")/vm-common.sh"
 two_hosts
-make_guest g --memory 512M --disk 64M:local --workload "dirty-rate=5M"
+make_guest g --memory 256M --disk 64M:local --workload "dirty-rate=5M"
 before=$(settings_of host1 g)
-slow=(--bandwidth 10MiB/s --compression off --set auto-converge=off --set timeout-action=force)
+slow=(--no-measure --bandwidth 10MiB/s --compression off --set auto-converge=off --set timeout-action=force)
 
 id=$(vm start g --to host2 --detach --json "${slow[@]}" | tail -n 1 | jq -r .id)
 [ "$id" -gt 0 ] || fail "no id"
@@ -28,7 +28,8 @@ eventually 20 running
 (sleep 1; vm abort "$id" >/dev/null) &
 expect_code 1 status "$id" --watch
 wait
-id=$(vm start g --to host2 --detach --json | tail -n 1 | jq -r .id)
+# on a busy machine the blackout may be longer than is asked for: another code, which is not what is tested here
+id=$(vm start g --to host2 --detach --json --set blackout-ceiling=10s | tail -n 1 | jq -r .id)
 expect_code 0 status "$id" --watch
 runs_only_on host2 g
 alive g 0

@@ -11,7 +11,7 @@ two_hosts
 make_guest g --emulator "$patched" --memory 256M --disk 32M:shared --workload "dirty-rate=10M hot=10 disk-rate=1M disk-span=16M"
 before=$(settings_of host1 g)
 since=$(lab clock)
-slow=(--bandwidth 30MiB/s)
+slow=(--no-measure --bandwidth 30MiB/s)
 
 guest=g # that is looked at
 qmp() { # HOST COMMAND: its answer
@@ -77,7 +77,7 @@ as_before host1 "parallel connections"
 lz4_on() { settings_of host1 "$guest" 2>/dev/null | grep -F '"capability":"lz4","state":true' >/dev/null; }
 copies() { [ "$(qmp host1 query-migrate 2>/dev/null | jq -r .status)" = active ] && lz4_on; }
 ended() { [ "$(vm history --json --limit 1 | jq -r .outcome)" = failed-on-source ]; }
-crawl=(--bandwidth 2MiB/s)
+crawl=(--no-measure --bandwidth 2MiB/s)
 expect_code 0 start g --to host2 --detach "${all[@]}" "${crawl[@]}"
 eventually 20 copies || fail "the migration to be cancelled does not copy"
 expect_code 0 abort g
