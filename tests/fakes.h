@@ -53,7 +53,8 @@ struct World {
     bool interactive = false;             ///< somebody can be asked
     bool abort_wanted = false;            ///< as `vmigrate abort` asks for it
     std::optional<PostcopyState> postcopy = PostcopyState::none;
-    std::vector<Setting> tunes;  ///< as `vmigrate tune` asks for them
+    std::optional<Side> owes_answer;  ///< whose QEMU hangs
+    std::vector<Setting> tunes;       ///< as `vmigrate tune` asks for them
     bool call_ended = false;
     std::vector<milliseconds> limits;  ///< that were asked for
     struct Throttle {
@@ -243,6 +244,7 @@ class FakeHypervisor final : public Hypervisor {
     }
     std::optional<bool> job_active() override { return world_.job; }
     std::optional<PostcopyState> postcopy_state() override { return world_.postcopy; }
+    bool owes_answer(Side side) override { return world_.owes_answer == side; }
 
   private:
     World& world_;

@@ -31,6 +31,10 @@ Result<Unfinished> unfinished_from(const history::Story& story, const Json& plan
         unfinished.paused_on_purpose = plan.value("paused_on_purpose", false);
         const auto call = plan.value("call", Json::object());
         unfinished.resumable = resumable_from_json(call);
+        const auto asked = plan.value("asked", Json::object());
+        if (const auto resuming = asked.find("postcopy_resume_ms"); resuming != asked.end()) {
+            unfinished.resuming = milliseconds(resuming->get<std::int64_t>());
+        }
         if (call.is_object()) {
             unfinished.remains.keeps_definition = !call.value("undefine_source", true);
             for (const auto& entry : call.value("volumes", Json::array())) {
@@ -91,7 +95,7 @@ Result<GuestFacts> find_guest(const std::vector<libvirt::Session*>& sessions,
     facts.ref = guest;
     facts.state = GuestState::shut_off;  // no traffic where it is nowhere
     for (auto* session : sessions) {
-        auto found = libvirt::find_guest(*session, guest.uuid);
+        auto found = libvirt::describe_guest(*session, guest.uuid);
         if (!found) {
             return fail(found.error());
         }

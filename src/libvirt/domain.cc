@@ -9,11 +9,15 @@
 #include "base/text.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/features.h"
+#include "libvirt/patience.h"
 #include "libvirt/progress.h"
 #include "libvirt/survey.h"
 
 namespace vmigrate::libvirt {
 namespace {
+
+/// libvirt waits for a QEMU that hangs for ever.
+constexpr milliseconds kPatience = seconds(20);
 
 Result<DomainHandle> found(virDomainPtr domain, const std::string& what) {
     if (domain == nullptr) {
@@ -74,20 +78,28 @@ void measure_disks(virDomainPtr domain, std::vector<DiskFacts>& disks) {
     }
 }
 
-Result<GuestFacts> facts_of(virDomainPtr domain, const std::string& host) {
-    const auto state = state_of(domain);
-    if (!state) {
-        return fail(state.error());
-    }
+Result<GuestFacts> described(virDomainPtr domain, const std::string& host) {
     const auto xml = description(domain);
     if (xml.empty()) {
         return fail(last_error("cannot read the guest's description"));
     }
     auto facts = read_domain_xml(xml);
+    if (facts) {
+        facts->host = host;
+        facts->state = virDomainIsActive(domain) == 1 ? GuestState::running : GuestState::shut_off;
+    }
+    return facts;
+}
+
+Result<GuestFacts> facts_of(virDomainPtr domain, const std::string& host) {
+    const auto state = state_of(domain);
+    if (!state) {
+        return fail(state.error());
+    }
+    auto facts = described(domain, host);
     if (!facts) {
         return facts;
     }
-    facts->host = host;
     facts->state = *state;
     facts->persistent = virDomainIsPersistent(domain) == 1;
     if (auto job = job_of(domain)) {
@@ -103,6 +115,34 @@ Result<GuestFacts> facts_of(virDomainPtr domain, const std::string& host) {
         facts->cpu = cpu_use_of(domain).value_or(CpuUse{});
     }
     return facts;
+}
+
+using Look = Result<GuestFacts> (*)(virDomainPtr domain, const std::string& host);
+
+Result<std::optional<GuestFacts>> look_for(Session& session, const std::string& name_or_uuid,
+                                           Look look) {
+    const auto& host = session.access().name;
+    auto facts = within(kPatience,
+                        [connection = share(session.connection()), name_or_uuid, host,
+                         look]() -> Result<GuestFacts> {
+                            const auto domain =
+                                domain_by_name_or_uuid(connection.get(), name_or_uuid);
+                            return domain ? look(domain->get(), host) : fail(domain.error());
+                        });
+    if (!facts) {
+        return fail(ErrorKind::unreachable,
+                    fmt::format("host {} does not tell of guest {} within {}: its QEMU hangs, or "
+                                "libvirt there does (virsh domcontrol {})",
+                                vmigrate::quoted(host), vmigrate::quoted(name_or_uuid),
+                                format_time(kPatience), name_or_uuid));
+    }
+    if (*facts) {
+        return std::optional(std::move(**facts));
+    }
+    if (facts->error().kind == ErrorKind::not_found) {  // perhaps it went away in between
+        return std::optional<GuestFacts>();
+    }
+    return fail(std::move(facts->error()));
 }
 
 }  // namespace
@@ -188,6 +228,15 @@ std::optional<bool> migrates_away(virDomainPtr domain) {
                VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
 }
 
+// libvirt calls it a job, too, when it is for a migration that it waits
+Result<bool> waits_for_qemu(virDomainPtr domain) {
+    virDomainControlInfo control{};
+    if (virDomainGetControlInfo(domain, &control, 0) < 0) {
+        return fail(last_error("state of the connection to QEMU"));
+    }
+    return control.state != VIR_DOMAIN_CONTROL_OK;
+}
+
 std::optional<std::string> job_of(virDomainPtr domain) {
     const auto stats = job_stats(domain, 0);
     if (!stats || stats->type == VIR_DOMAIN_JOB_NONE) {
@@ -225,21 +274,11 @@ std::optional<CpuUse> cpu_use_of(virDomainPtr domain) {
 }
 
 Result<std::optional<GuestFacts>> find_guest(Session& session, const std::string& name_or_uuid) {
-    const auto domain = domain_by_name_or_uuid(session.connection(), name_or_uuid);
-    if (!domain) {
-        if (domain.error().kind == ErrorKind::not_found) {
-            return std::optional<GuestFacts>();
-        }
-        return fail(domain.error());
-    }
-    auto facts = facts_of(domain->get(), session.access().name);
-    if (!facts) {
-        if (facts.error().kind == ErrorKind::not_found) {  // it went away between the calls
-            return std::optional<GuestFacts>();
-        }
-        return fail(std::move(facts.error()));
-    }
-    return std::optional<GuestFacts>(std::move(*facts));
+    return look_for(session, name_or_uuid, facts_of);
+}
+
+Result<std::optional<GuestFacts>> describe_guest(Session& session, const std::string& uuid) {
+    return look_for(session, uuid, described);
 }
 
 void look_at_writes_again(Session& session, GuestFacts& guest) {

@@ -32,6 +32,9 @@ std::optional<bool> migrates_away(virDomainPtr domain);
 /// What the daemon says of a post-copy of a guest that it has.
 Result<PostcopyState> postcopy_state_of(virDomainPtr domain);
 
+/// True while the daemon has asked the guest's QEMU something. That one is not asked for this.
+Result<bool> waits_for_qemu(virDomainPtr domain);
+
 /// "migration out" and the like; nothing when the guest has no job.
 std::optional<std::string> job_of(virDomainPtr domain);
 

@@ -70,6 +70,7 @@ class Migration final : public Hypervisor {
     GuestState guest_state(Side side) override;
     std::optional<bool> job_active() override;
     std::optional<PostcopyState> postcopy_state() override;
+    bool owes_answer(Side side) override;
 
   private:
     struct End {
@@ -574,15 +575,24 @@ std::optional<bool> Migration::job_active() {
 }
 
 std::optional<PostcopyState> Migration::postcopy_state() {
-    const auto there = ask_guest(destination_, kStatePatience, postcopy_state_of);
-    if (!there) {
+    const auto answer = ask_guest(destination_, kStatePatience, postcopy_state_of);
+    if (!answer && answer.error().kind != ErrorKind::not_found) {
         return std::nullopt;
     }
-    if (*there != PostcopyState::running) {
-        return *there;
+    const auto there = answer.value_or(PostcopyState::none);
+    if (there == PostcopyState::broken) {
+        return there;
     }
     const auto here = ask_guest(source_, kStatePatience, postcopy_state_of);
-    return here && *here == PostcopyState::broken ? PostcopyState::broken : PostcopyState::running;
+    const bool runs_there = there == PostcopyState::running;
+    if (here && *here == PostcopyState::broken) {
+        return runs_there ? PostcopyState::unnoticed : PostcopyState::stranded;
+    }
+    return !runs_there && here && *here == PostcopyState::running ? PostcopyState::arriving : there;
+}
+
+bool Migration::owes_answer(Side side) {
+    return ask_guest(end(side), kStatePatience, waits_for_qemu).value_or(false);
 }
 
 }  // namespace

@@ -17,8 +17,13 @@ namespace vmigrate::libvirt {
 
 Result<HostFacts> survey_host(Session& session);
 
-/// A guest by name or UUID; nothing when this host has no such guest.
+/// A guest by name or UUID; nothing when this host has no such guest. Error (unreachable): its QEMU
+/// does not answer within 20 s.
 Result<std::optional<GuestFacts>> find_guest(Session& session, const std::string& name_or_uuid);
+
+/// Only what libvirt knows without asking QEMU, so of one that hangs, too. `state` is running for
+/// every guest that has a process.
+Result<std::optional<GuestFacts>> describe_guest(Session& session, const std::string& uuid);
 
 /// Every guest of a host, running or not (facts without measuring anything).
 Result<std::vector<GuestRef>> list_guests(Session& session);

@@ -81,6 +81,8 @@ class Hypervisor {
     virtual std::optional<bool> job_active() = 0;
     /// nullopt = cannot tell.
     virtual std::optional<PostcopyState> postcopy_state() = 0;
+    /// Whether the guest's QEMU owes its daemon an answer just now. Does not ask QEMU itself.
+    virtual bool owes_answer(Side side) = 0;
 };
 
 }  // namespace vmigrate

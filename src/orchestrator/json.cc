@@ -29,7 +29,8 @@ Json asked_json(const Plan& plan) {
             {"downtime_limit_ms", plan.call.downtime_limit.count()},
             {"bandwidth_bytes_per_s", plan.call.bandwidth.count},
             {"max_iterations", options.max_iterations},
-            {"timeout_ms", options.timeout.count()}};
+            {"timeout_ms", options.timeout.count()},
+            {"postcopy_resume_ms", options.postcopy_resume.count()}};
 }
 
 Json parameters_json(const std::map<std::string, std::string>& parameters) {

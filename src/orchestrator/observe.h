@@ -52,6 +52,7 @@ class ObservedHypervisor final : public Hypervisor {
     GuestState guest_state(Side side) override { return real_.guest_state(side); }
     std::optional<bool> job_active() override { return real_.job_active(); }
     std::optional<PostcopyState> postcopy_state() override { return real_.postcopy_state(); }
+    bool owes_answer(Side side) override { return real_.owes_answer(side); }
 
   private:
     Hypervisor& real_;

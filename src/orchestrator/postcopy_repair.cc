@@ -9,6 +9,7 @@
 namespace vmigrate {
 namespace {
 
+constexpr milliseconds kShortestPause{std::chrono::seconds(1)};
 constexpr milliseconds kLongestPause{std::chrono::seconds(30)};
 
 }  // namespace
@@ -18,12 +19,19 @@ void PostcopyRepair::say(const std::string& text) {
     static_cast<void>(edges_.journal.note(text));  // nothing depends on it
 }
 
-bool PostcopyRepair::attempt(TimePoint now) {
+bool PostcopyRepair::attempt(TimePoint now, PostcopyState state) {
     if (!since_) {
         since_ = now;
         next_ = now;
-        say("post-copy broke off: the guest runs on the destination, a part of its memory is still "
-            "on the source; it is being resumed");
+        say(fmt::format(
+            "post-copy broke off: the guest runs on the destination, a part of its memory is still "
+            "on the source; it is being resumed, for up to {}",
+            format_time(patience_)));
+    }
+    const bool noticed = state != PostcopyState::unnoticed;
+    if (!std::exchange(noticed_, noticed) && noticed) {
+        next_ = now;  // what was refused before may be granted now
+        pause_ = kShortestPause;
     }
     if (now - *since_ >= patience_) {
         return false;
@@ -44,15 +52,22 @@ bool PostcopyRepair::attempt(TimePoint now) {
     return true;
 }
 
-void PostcopyRepair::watch() {
+void PostcopyRepair::watch(const std::optional<Sample>& sample) {
     since_.reset();
-    const auto sample = edges_.hypervisor.sample();
     if (sample && flow_.stuck(*sample)) {
         say("post-copy stands still; its connection is given up, to be resumed");
         if (const auto paused = edges_.hypervisor.pause_postcopy(); !paused) {
             say("post-copy is not paused: " + paused.error().message);
         }
     }
+}
+
+std::string PostcopyRepair::obstacle() const {
+    const auto said = last_error_.empty() ? "it was not tried" : last_error_;
+    return noticed_ ? said
+                    : "QEMU on the destination has not noticed that it broke off: it hangs, or the "
+                      "network is away; libvirt said: " +
+                          said;
 }
 
 void PostcopyRepair::failed(TimePoint now, const std::string& why) {

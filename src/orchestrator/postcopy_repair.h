@@ -21,9 +21,9 @@ class PostcopyRepair {
 
     /// The guest was found half moved: tries to resume when the time for it has come. False when
     /// patience is over.
-    bool attempt(TimePoint now);
+    bool attempt(TimePoint now, PostcopyState state);
     /// The rest of the memory is said to be on its way: makes sure that it is.
-    void watch();
+    void watch(const std::optional<Sample>& sample);
     /// Takes the end of an attempt, or of the call before.
     void saw(const Event& event);
     /// An attempt has not ended yet.
@@ -31,8 +31,8 @@ class PostcopyRepair {
     /// Nobody wants to wait any longer.
     void stop() { patience_ = {}; }
 
-    /// What libvirt said last, empty before the first attempt.
-    const std::string& last_error() const { return last_error_; }
+    /// Why it is not resumed, to be said in parentheses.
+    std::string obstacle() const;
 
   private:
     void failed(TimePoint now, const std::string& why);
@@ -43,8 +43,9 @@ class PostcopyRepair {
     const Edges& edges_;
     std::optional<TimePoint> since_;  ///< it was found broken
     TimePoint next_{};
-    milliseconds pause_{std::chrono::seconds(1)};
+    milliseconds pause_{std::chrono::seconds(1)};  ///< until the next attempt
     bool under_way_ = false;
+    bool noticed_ = true;  ///< by the destination's QEMU
     PostcopyWatch flow_;
     std::string last_error_;
 };

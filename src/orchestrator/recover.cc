@@ -13,6 +13,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
     rules.running = options.patience;
     rules.abort_running = options.abort_running;
     rules.resumable = unfinished.resumable;
+    rules.resuming = unfinished.resuming.value_or(rules.resuming);
     edges.status.started(unfinished.id);
 
     const auto verdict = settle(rules, edges, [](const Event&) {});

@@ -20,6 +20,7 @@ struct Unfinished {
     Leftovers leftovers;                     ///< on the destination, if the source has the guest
     SourceRemains remains;                   ///< on the source, if the destination has it
     std::optional<MigrationCall> resumable;  ///< when post-copy was allowed
+    std::optional<milliseconds> resuming;    ///< how long it may be tried, if that is known
 };
 
 struct RecoverOptions {

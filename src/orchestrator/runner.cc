@@ -102,7 +102,11 @@ class Run {
     }
 
     bool call_is_lost() const {
-        return postcopy_paused_ && edges_.clock.now() - *postcopy_paused_ >= kTimeToReturn;
+        const auto waited_enough = [now = edges_.clock.now()](std::optional<TimePoint> since) {
+            return since && now - *since >= kTimeToReturn;
+        };
+        return waited_enough(postcopy_paused_) ||
+               (phase_ == Phase::handover && waited_enough(arrives_not_since_));
     }
 
     void look() {
@@ -131,7 +135,11 @@ class Run {
         }
         if (sample->job == JobState::postcopy && !postcopy_paused_ &&
             postcopy_watch_.stuck(*sample)) {
-            pause_postcopy();
+            if (phase_ >= Phase::switched) {
+                pause_postcopy();
+            } else {
+                does_not_arrive();
+            }
         }
         if (phase_ < Phase::handover) {
             steering_.at_tick(*sample, in_precopy(*sample));
@@ -354,6 +362,17 @@ class Run {
         }
     }
 
+    /// Its connection is not given up: before it runs there, that would be its end.
+    void does_not_arrive() {
+        if (!arrives_not_since_) {
+            arrives_not_since_ = edges_.clock.now();
+            log_.notice(fmt::format(
+                "the guest has left {} and does not run on {} yet, and nothing comes through; "
+                "waiting for QEMU there, or for the network between them",
+                plan_.source.name, plan_.destination.host.name));
+        }
+    }
+
     void conclude() {
         SettleRules rules;
         rules.before = plan_.guest.state;
@@ -481,6 +500,7 @@ class Run {
     bool turned_ = false;  ///< the network, to the destination
     bool returned_ = false;
     std::optional<TimePoint> postcopy_paused_;
+    std::optional<TimePoint> arrives_not_since_;  ///< in post-copy, and nothing comes through
     std::optional<Error> call_error_;
     std::string abort_reason_;
     std::optional<AbortRequested> pending_abort_;

@@ -5,6 +5,7 @@
 
 #include "orchestrator/json.h"
 #include "orchestrator/postcopy_repair.h"
+#include "orchestrator/standstill.h"
 
 namespace vmigrate {
 namespace {
@@ -55,8 +56,48 @@ Verdict half_moved(const PostcopyRepair& repair) {
         fmt::format("the guest runs on the destination, a part of its memory is still on the "
                     "source, and post-copy is not resumed ({}); end neither, see to the network "
                     "between them, then 'vmigrate recover'",
-                    repair.last_error().empty() ? "it was not tried" : repair.last_error())};
+                    repair.obstacle())};
 }
+
+/// Nobody has the guest for certain, and what was waited for did not come.
+Verdict given_up(const Truth& truth, Verdict verdict, milliseconds waited,
+                 const std::string& silent) {
+    if (verdict.kind == Verdict::Kind::still_migrating) {
+        verdict.reason += fmt::format(
+            ", but nothing has moved for {} (source: {}, destination: {}); end neither, see to "
+            "their QEMUs and the network between them, then 'vmigrate recover'",
+            format_time(waited), name_of(truth.source), name_of(truth.destination));
+    }
+    if (!silent.empty()) {
+        verdict.reason += "; " + silent;
+    }
+    verdict.kind = Verdict::Kind::unknown;
+    return verdict;
+}
+
+/// Tells whoever watches what is waited for, once it is more than a moment, and each time once.
+class Waiting {
+  public:
+    explicit Waiting(Status& status) : status_(status) {}
+    void still(const std::string& text, TimePoint now) {
+        if (text != text_) {
+            text_ = text;
+            since_ = now;
+            said_ = false;
+        }
+        if (!said_ && now - since_ >= kMoment) {
+            said_ = true;
+            status_.notice(text_);
+        }
+    }
+
+  private:
+    static constexpr milliseconds kMoment{2'000};
+    Status& status_;
+    std::string text_;
+    TimePoint since_{};
+    bool said_ = false;
+};
 
 }  // namespace
 
@@ -77,6 +118,8 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
     }
     auto unclear_since = started;
     std::optional<TimePoint> clear_since;
+    Standstill standstill;
+    Waiting waiting(edges.status);
     const MigrationCall no_call{};
     PostcopyRepair repair(rules.resumable ? *rules.resumable : no_call, rules.resuming, edges);
     for (;;) {
@@ -93,25 +136,43 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
         }
         if (verdict.kind == Verdict::Kind::half_moved) {
             unclear_since = now;
-            if (!repair.attempt(now)) {
+            if (!repair.attempt(now, *truth.postcopy)) {
                 return half_moved(repair);
             }
         }
-        if (truth.postcopy == PostcopyState::running) {
-            repair.watch();
+        for (const auto side : {Side::source, Side::destination}) {
+            standstill.saw(side, edges.hypervisor.owes_answer(side), now);
         }
         if (verdict.kind == Verdict::Kind::still_migrating) {
-            // A destination that does not answer leaves it unclear whether anything still moves.
-            if (truth.job_active.value_or(false) || truth.postcopy == PostcopyState::running) {
+            std::optional<Sample> sample;
+            if (truth.source != GuestState::unreachable) {
+                if (auto reading = edges.hypervisor.sample()) {
+                    sample = std::move(*reading);
+                }
+            }
+            if (truth.postcopy == PostcopyState::running) {
+                repair.watch(sample);
+            }
+            // With the guest on the source nobody is harmed by a network that is away. Without, a
+            // job alone is no sign that anything goes on.
+            const bool waits_on_source =
+                truth.source == GuestState::running && truth.job_active.value_or(false);
+            if (standstill.moved(sample) || waits_on_source) {
                 unclear_since = now;
             }
-            if (now - started >= rules.running && truth.postcopy != PostcopyState::running) {
+            const bool has_left = truth.postcopy == PostcopyState::running ||
+                                  truth.postcopy == PostcopyState::arriving;
+            if (now - started >= rules.running && !has_left) {
                 cancel();
             }
         }
         if (now - unclear_since >= rules.unclear) {
-            verdict.kind = Verdict::Kind::unknown;
-            return verdict;
+            return given_up(truth, std::move(verdict), rules.unclear, standstill.silent(now));
+        }
+        if (verdict.kind == Verdict::Kind::still_migrating) {
+            waiting.still("waiting: " + verdict.reason, now);
+        } else if (verdict.kind == Verdict::Kind::unknown) {
+            waiting.still("not clear yet, asked again: " + verdict.reason, now);
         }
         const auto again = now + kAskAgain;
         while (auto event = edges.events.next(again)) {

@@ -56,9 +56,12 @@ enum class JobState {
 
 /// A post-copy, as both daemons tell of it.
 enum class PostcopyState {
-    none,     ///< there is none, or it is over
-    running,  ///< the destination runs the guest, the rest of its memory is on its way
-    broken,   ///< the same, but it goes on only when it is resumed
+    none,       ///< there is none, or it is over
+    arriving,   ///< the source has let the guest go, the destination does not tell of it yet
+    running,    ///< the destination runs the guest, the rest of its memory is on its way
+    broken,     ///< the same, but it goes on only when it is resumed
+    unnoticed,  ///< broken, but the destination's QEMU has not noticed yet, and may hang
+    stranded,   ///< broken before it was running, or after all memory had come
 };
 
 std::string_view name_of(Phase phase);

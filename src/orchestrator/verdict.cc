@@ -47,7 +47,7 @@ Verdict judge(const Truth& truth) {
                        "and stop neither before you know");
     }
     // It runs there, but without the source it cannot go on for long.
-    if (truth.postcopy == PostcopyState::broken) {
+    if (truth.postcopy == PostcopyState::broken || truth.postcopy == PostcopyState::unnoticed) {
         return verdict(
             Kind::half_moved,
             "the destination runs the guest, a part of its memory is still on the source");
@@ -60,8 +60,21 @@ Verdict judge(const Truth& truth) {
     if (truth.destination == GuestState::running) {
         return verdict(Kind::on_destination, "the destination runs the guest");
     }
+    if (truth.postcopy == PostcopyState::stranded) {
+        return verdict(Kind::unknown,
+                       "post-copy broke off and the destination does not run the guest (" +
+                           both(truth) +
+                           "), so it cannot be resumed; see QEMU's log there, and end neither "
+                           "side before you know");
+    }
+    if (truth.postcopy == PostcopyState::arriving) {
+        return verdict(Kind::still_migrating,
+                       "the guest has left the source and does not run on the destination yet");
+    }
     if (truth.source == GuestState::running) {
-        if (truth.destination == GuestState::unreachable && truth.job_active.value_or(true)) {
+        const bool may_go_on = truth.destination == GuestState::unreachable ||
+                               truth.destination == GuestState::incoming;
+        if (may_go_on && truth.job_active.value_or(true)) {
             return verdict(Kind::still_migrating, "the source runs the guest, its job is not over");
         }
         if (truth.job_active.value_or(false)) {

@@ -70,10 +70,17 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
             } else if (key == "abort") {
                 world.abort_wanted = value == "yes";
             } else if (key == "postcopy") {
-                world.postcopy = value == "running"  ? PostcopyState::running
-                                 : value == "broken" ? PostcopyState::broken
-                                                     : PostcopyState::none;
+                world.postcopy = value == "running"     ? PostcopyState::running
+                                 : value == "arriving"  ? PostcopyState::arriving
+                                 : value == "broken"    ? PostcopyState::broken
+                                 : value == "unnoticed" ? PostcopyState::unnoticed
+                                 : value == "stranded"  ? PostcopyState::stranded
+                                                        : PostcopyState::none;
                 world.sample.job = JobState::postcopy;
+            } else if (key == "hangs") {
+                world.owes_answer = value == "source"        ? std::optional(Side::source)
+                                    : value == "destination" ? std::optional(Side::destination)
+                                                             : std::nullopt;
             } else if (key == "refused-releases") {
                 world.refused_releases = static_cast<unsigned>(std::stoul(value));
             } else if (key == "tune") {

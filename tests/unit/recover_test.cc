@@ -154,6 +154,118 @@ TEST_CASE("a post-copy that broke off is resumed, and nobody ends the guest when
     }
 }
 
+TEST_CASE(
+    "a job alone is no sign that anything goes on: who waits hears for whom, and gets a word") {
+    for (const auto destination : {GuestState::incoming, GuestState::paused, GuestState::absent}) {
+        CAPTURE(name_of(destination));
+        Stage stage;
+        stage.world.source = GuestState::paused;
+        stage.world.destination = destination;
+        stage.world.job = true;
+        stage.world.owes_answer = Side::destination;
+        const auto record = recover(died_in(Phase::handover), {}, stage.edges);
+        REQUIRE(record);
+        CHECK(record->outcome == Outcome::unknown);
+        CHECK(record->reason.find("nothing has moved") != std::string::npos);
+        CHECK(record->reason.find("QEMU on the destination has not answered") != std::string::npos);
+        CHECK(did(stage, "notice: waiting: "));
+        CHECK(stage.world.clock.elapsed() < seconds(32));
+        CHECK(!did(stage, "abort"));
+        CHECK(!did(stage, "network rollback"));
+        CHECK(!did(stage, "network commit"));
+    }
+}
+
+TEST_CASE("a switchover of which something moves is waited for") {
+    Stage stage;
+    stage.world.source = GuestState::paused;
+    stage.world.destination = GuestState::incoming;
+    stage.world.job = true;
+    for (int i = 1; i <= 4; ++i) {
+        stage.events.at(seconds(20) * i, std::nullopt, [i](World& world) {
+            world.sample.memory_sent = mebibytes(static_cast<std::uint64_t>(i));
+        });
+    }
+    stage.events.at(seconds(100), std::nullopt, [](World& world) {
+        world.source = GuestState::absent;
+        world.destination = GuestState::running;
+        world.job = false;
+    });
+    const auto record = recover(died_in(Phase::handover), {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::moved);
+}
+
+TEST_CASE("a post-copy whose source hangs gets a word, too") {
+    Stage stage;
+    stage.world.source = GuestState::unreachable;
+    stage.world.destination = GuestState::running;
+    stage.world.job = std::nullopt;
+    stage.world.postcopy = PostcopyState::running;
+    stage.world.owes_answer = Side::source;
+    auto unfinished = died_in(Phase::switched);
+    unfinished.resumable = MigrationCall{};
+    const auto record = recover(unfinished, {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::unknown);
+    CHECK(record->reason.find("QEMU on the source has not answered") != std::string::npos);
+    CHECK(stage.world.clock.elapsed() < seconds(32));
+}
+
+TEST_CASE("a destination that does not notice is named, and asked at once when it has") {
+    for (const bool notices : {true, false}) {
+        CAPTURE(notices);
+        Stage stage;
+        stage.world.source = GuestState::paused;
+        stage.world.destination = GuestState::running;
+        stage.world.postcopy = PostcopyState::unnoticed;
+        stage.world.job = true;
+        auto unfinished = died_in(Phase::switched);
+        unfinished.resumable = MigrationCall{};
+        unfinished.resuming = seconds(40);
+        const Event refused{
+            CallReturned{Error{ErrorKind::hypervisor, "actively monitored"}}, Side::source, {}};
+        for (const int second : {1, 3, 6, 11}) {
+            stage.events.at(seconds(second), refused, nullptr);
+        }
+        if (notices) {  // long before the next attempt would have come
+            stage.events.at(seconds(12), std::nullopt,
+                            [](World& world) { world.postcopy = PostcopyState::broken; });
+            stage.events.at(seconds(13), Event{CallReturned{}, Side::source, {}},
+                            [&](World& world) {
+                                const bool at_once = did(stage, " 12000 resume post-copy") ||
+                                                     did(stage, " 12500 resume post-copy");
+                                CHECK(at_once);
+                                world.source = GuestState::absent;
+                                world.postcopy = PostcopyState::none;
+                                world.job = false;
+                            });
+        }
+        const auto record = recover(unfinished, {}, stage.edges);
+        REQUIRE(record);
+        CHECK(record->outcome == (notices ? Outcome::moved : Outcome::unknown));
+        CHECK((record->reason.find("has not noticed") != std::string::npos) != notices);
+        CHECK(stage.world.clock.elapsed() < seconds(42));
+        CHECK(!did(stage, "abort"));
+    }
+}
+
+TEST_CASE("a post-copy that broke off before the guest ran on the destination is for a person") {
+    Stage stage;
+    stage.world.source = GuestState::paused;
+    stage.world.destination = GuestState::shut_off;
+    stage.world.postcopy = PostcopyState::stranded;
+    stage.world.job = true;
+    auto unfinished = died_in(Phase::handover);
+    unfinished.resumable = MigrationCall{};
+    const auto record = recover(unfinished, {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::unknown);
+    CHECK(record->reason.find("cannot be resumed") != std::string::npos);
+    CHECK(!did(stage, "resume post-copy"));
+    CHECK(!did(stage, "abort"));
+}
+
 TEST_CASE("a post-copy that goes on by itself is waited for, one that stands still is resumed") {
     Stage stage;
     stage.world.source = GuestState::paused;

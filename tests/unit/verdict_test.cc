@@ -62,6 +62,7 @@ TEST_CASE("while a job runs only a guest that runs on the destination is decided
 
 TEST_CASE("no answer about the job is no licence to undo while the destination is silent") {
     CHECK(kind(S::running, S::unreachable, std::nullopt) == Kind::still_migrating);
+    CHECK(kind(S::running, S::incoming, std::nullopt) == Kind::still_migrating);
     CHECK(kind(S::running, S::absent, std::nullopt) == Kind::on_source);
 }
 
@@ -100,8 +101,20 @@ TEST_CASE("a guest that runs there on memory of the source has not moved yet") {
     truth.destination = GuestState::running;
     truth.postcopy = PostcopyState::running;
     CHECK(judge(truth).kind == Verdict::Kind::still_migrating);
-    truth.postcopy = PostcopyState::broken;
-    CHECK(judge(truth).kind == Verdict::Kind::half_moved);
+    for (const auto state : {PostcopyState::broken, PostcopyState::unnoticed}) {
+        truth.postcopy = state;
+        CHECK(judge(truth).kind == Verdict::Kind::half_moved);
+    }
+    for (const auto state : {PostcopyState::stranded, PostcopyState::arriving}) {
+        truth.postcopy = state;  // the source has missed the end of it
+        truth.destination = GuestState::running;
+        CHECK(judge(truth).kind == Verdict::Kind::on_destination);
+        truth.destination = GuestState::incoming;
+        CHECK(judge(truth).kind == (state == PostcopyState::arriving
+                                        ? Verdict::Kind::still_migrating
+                                        : Verdict::Kind::unknown));
+    }
+    truth.destination = GuestState::running;
     truth.postcopy = PostcopyState::none;
     CHECK(judge(truth).kind == Verdict::Kind::on_destination);
 }
