@@ -2,6 +2,7 @@
 #include "handover/ovs_refresh.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <span>
 #include <thread>
@@ -18,6 +19,8 @@ using namespace netflow;
 constexpr milliseconds first_pause{1000};
 constexpr milliseconds longest_pause{4000};
 constexpr milliseconds between_looks{50};
+/// What a controller deletes when it hears of the move may be what it has just made.
+constexpr milliseconds steady{2000};
 /// A controller has others to serve, too.
 constexpr std::size_t questions_at_once = 100;
 /// More at once stall the traffic of a switch that forwards with the thread that takes them.
@@ -206,9 +209,14 @@ void OvsRefresh::follow(Bridge& bridge) {
 
 void OvsRefresh::wait(TimePoint until) {
     std::unique_lock lock(mutex_);
-    changed_.wait_until(lock, until, [this] {
+    const auto settled = [this] {
         return std::ranges::all_of(bridges_, [](const auto& one) { return one->settled; });
-    });
+    };
+    while (changed_.wait_until(lock, until, settled) && now() < until) {
+        if (!changed_.wait_until(lock, std::min(until, now() + steady), std::not_fn(settled))) {
+            return;
+        }
+    }
 }
 
 std::vector<std::string> OvsRefresh::end() {

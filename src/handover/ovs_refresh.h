@@ -36,7 +36,8 @@ class OvsRefresh {
     /// The flows of this host's switch lead to the destination: from now on they are held. A second
     /// call changes nothing.
     void begin(const std::string& host, const netflow::Move& move);
-    /// Until all flows are made anew where it has begun, except at switches that do not answer.
+    /// Until all flows are made anew where it has begun, except at switches that do not answer, and
+    /// nobody has deleted one for a while.
     void wait(TimePoint until);
     /// What is not made anew is again as it was. One line for each switch where that is so.
     std::vector<std::string> end();

@@ -154,12 +154,16 @@ void asks_again_when_its_answer_is_deleted() {
     settle_on_b();
     Controller controller("b");
     Refreshed refresh;
-    refresh.wait(in(seconds(10)));
-    const auto asked = controller.asked();
+    int asked = 0;
     // its own late deletion meets what it has made; copies are not for the refresh to put back
-    controller.forget();
-    std::this_thread::sleep_for(milliseconds(500));
+    std::thread late([&] {
+        CHECK(soon([] { return !has(dump("c"), "cookie=0x766d") && has(dump("c"), made); }));
+        std::this_thread::sleep_for(milliseconds(300));
+        asked = controller.asked();
+        controller.forget();
+    });
     refresh.wait(in(seconds(10)));
+    late.join();
     CHECK(refresh.end().empty());
     CHECK(controller.asked() > asked);
     check_all_made();
