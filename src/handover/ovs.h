@@ -83,7 +83,8 @@ class Ovs final : public NetworkHandover {
     void end_refresh(TimePoint until);
     /// Guards again what another process has guarded.
     Result<void> go_on();
-    std::vector<netflow::HandedOver> copies() const;
+    Result<netflow::FlowList> of_kind(OvsBridge& bridge, netflow::FlowKind kind);
+    std::vector<netflow::HandedOver> copies();
     void free_early();
     void settle();
     void guard(netflow::FlowList flows);

@@ -54,16 +54,21 @@ Ovs::Ovs(OvsTask task, const OvsRemains& remains, LocationRegistry& registry)
     remains_ = remains;
 }
 
-std::vector<HandedOver> Ovs::copies() const {
+Result<FlowList> Ovs::of_kind(OvsBridge& bridge, FlowKind kind) {
+    FlowFilter filter;
+    filter.cookies = CookieFilter::exactly(cookie_of(move_, kind));
+    return bridge.flows(filter);
+}
+
+std::vector<HandedOver> Ovs::copies() {
+    if (remains_) {  // a follower that has just begun may not have been told of them
+        const auto there = of_kind(destination_, FlowKind::synced);
+        return there ? found_again(remains_->copies, *there) : copies_;
+    }
     return follower_ ? follower_->copies() : copies_;
 }
 
 Result<void> Ovs::go_on() {
-    const auto of_kind = [&](OvsBridge& bridge, FlowKind kind) {
-        FlowFilter filter;
-        filter.cookies = CookieFilter::exactly(cookie_of(move_, kind));
-        return bridge.flows(filter);
-    };
     const auto at_destination = of_kind(destination_, FlowKind::synced);
     const auto at_source = of_kind(source_, FlowKind::synced);
     auto relays = of_kind(source_, FlowKind::relay);
