@@ -27,7 +27,7 @@ probe=$!
 sleep 1.5
 kill -0 "$probe" 2>/dev/null || fail "the probe ended at once"
 for there in host2 host3 host1; do
-    expect_code 0 start g --to "$there"
+    expect_code 0 start g --to "$there" --set blackout-ceiling=10s
     ! own_flows "$there" | grep -F priority=60200 || fail "$there relays what is for its own guest"
 done
 sleep 1

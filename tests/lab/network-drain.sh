@@ -37,7 +37,7 @@ vm_with() {
 # move HOST [SIGNAL]: its result in $out, its id in $id; the drain gets the signal at once
 move() {
     local to=$1
-    out=$(vm_with count start g --to "$to" --no-measure --json 2>&1 | tee "$LAB_STATE/said" | grep '"event":"result"') || fail "no move to $to"
+    out=$(vm_with count start g --to "$to" --no-measure --set blackout-ceiling=10s --json 2>&1 | tee "$LAB_STATE/said" | grep '"event":"result"') || fail "no move to $to"
     [ "$(jq -r .outcome <<<"$out")" = moved ] || fail "to $to: $out"
     id=$(jq -r .id <<<"$out")
     drain=$(jq -r .drain.process_id <<<"$out")

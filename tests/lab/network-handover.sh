@@ -53,8 +53,8 @@ other() { if [ "$here" = host1 ]; then echo host2; else echo host1; fi; }
 for ((round = 1; round <= rounds; round++)); do
     for from in outside far one two; do
         there=$(other)
-        options=()
-        [ "$from" != two ] || options=(--wait-drain)
+        options=(--set blackout-ceiling=10s)
+        [ "$from" != two ] || options+=(--wait-drain)
         probe "$from"
         expect_code 0 start g --to "$there" "${options[@]}" --json
         blackout=$(jq 'select(.event == "result") | .blackout_us / 1000' <<<"$out")

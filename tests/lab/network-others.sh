@@ -22,7 +22,7 @@ with_network() {
 steps_of() { sed 's/ .*//' "$1" 2>/dev/null | xargs; }
 
 config=$(with_network admin 'backend = "bridge"')
-expect_code 0 start g --to host2 --config "$config"
+expect_code 0 start g --to host2 --config "$config" --set blackout-ceiling=10s
 runs_only_on host2 g
 echo "bridge: every card was announced"
 
@@ -34,7 +34,7 @@ echo "\$1 \$told" >>"$steps"
 EOT
 chmod +x "$adapter"
 config=$(with_network admin 'backend = "exec"' "program = \"$adapter\"")
-expect_code 0 start g --to host1 --config "$config"
+expect_code 0 start g --to host1 --config "$config" --set blackout-ceiling=10s
 runs_only_on host1 g
 [ "$(steps_of "$steps")" = "lock begin redirect commit drain" ] || fail "other steps: $(cat "$steps")"
 jq -e '.guest == "g" and .source == "host2" and .destination == "host1" and (.cards | length) == 1' \

@@ -33,7 +33,7 @@ for from in far one two; do
     probes[$from]=$!
 done
 sleep 2
-vm start g --to host2 --config "$config" >"$LAB_STATE/started" 2>&1 &
+vm start g --to host2 --config "$config" --set blackout-ceiling=10s >"$LAB_STATE/started" 2>&1 &
 move=$!
 on_host2() { [ "$(state_on host2 g)" = running ]; }
 eventually 60 on_host2 || fail "no guest on host2: $(cat "$LAB_STATE/started")"
