@@ -63,7 +63,9 @@ void PostcopyRepair::watch(const std::optional<Sample>& sample) {
 }
 
 std::string PostcopyRepair::obstacle() const {
-    const auto said = last_error_.empty() ? "it was not tried" : last_error_;
+    const auto said = !last_error_.empty() ? last_error_
+                      : under_way_         ? "libvirt's call for it has not returned"
+                                           : "it was not tried";
     return noticed_ ? said
                     : "QEMU on the destination has not noticed that it broke off: it hangs, or the "
                       "network is away; libvirt said: " +

@@ -64,8 +64,8 @@ Verdict judge(const Truth& truth) {
         return verdict(Kind::unknown,
                        "post-copy broke off and the destination does not run the guest (" +
                            both(truth) +
-                           "), so it cannot be resumed; see QEMU's log there, and end neither "
-                           "side before you know");
+                           "), without which it cannot be resumed; end neither, see to QEMU there "
+                           "and its log, then 'vmigrate recover'");
     }
     if (truth.postcopy == PostcopyState::arriving) {
         return verdict(Kind::still_migrating,
