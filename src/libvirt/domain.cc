@@ -106,7 +106,9 @@ Result<GuestFacts> facts_of(virDomainPtr domain, const std::string& host) {
         facts->job_active = true;
         facts->job = std::move(*job);
     }
-    measure_disks(domain, facts->disks);
+    if (*state != GuestState::incoming) {  // its QEMU is busy, and libvirt waits for it
+        measure_disks(domain, facts->disks);
+    }
     if (*state == GuestState::running || *state == GuestState::paused) {
         if (auto features = features_of(domain)) {
             facts->qemu = std::move(*features);
