@@ -34,11 +34,11 @@ void by_ways_of_ours(OvsHost& host) {
     host.ovsdb = MUST(parse_endpoint("unix:" + directory + "/" + host.name + "/ours.sock"));
 }
 
-OvsTask faulty_task(seconds alarm = seconds(10)) {
+OvsTask faulty_task(seconds alarm = seconds(10), seconds relay_idle = seconds(2)) {
     auto result = task("a", "b");
     result.times.request = milliseconds(400);
     result.times.port = milliseconds(300);
-    result.times.relay_idle = seconds(2);
+    result.times.relay_idle = relay_idle;
     result.times.alarm = alarm;
     by_ways_of_ours(result.source);
     by_ways_of_ours(result.destination);
@@ -87,7 +87,8 @@ void must_name(const std::string& name, const Result<void>& result) {
 
 /// A guest on a, and a move of it to b that has not begun.
 struct Scenario {
-    explicit Scenario(seconds alarm = seconds(10)) : task(faulty_task(alarm)) {
+    explicit Scenario(seconds alarm = seconds(10), seconds relay_idle = seconds(2))
+        : task(faulty_task(alarm, relay_idle)) {
         settle_on_a();
         before = everything();
     }
@@ -126,7 +127,7 @@ struct Scenario {
 
 /// Between any two steps; whatever the switch has lost comes back.
 void disturbed_at_each_step(const std::string& fault_of, const std::string& name) {
-    Scenario move;
+    Scenario move(seconds(10), seconds(4));  // no relay goes before it is looked for
     const auto disturb = [&] { fault(fault_of + " " + name); };
     disturb();
     MUST(move.network.lock());
