@@ -48,6 +48,7 @@ struct World {
     std::size_t calls = 0;
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
     bool network_wants_hold = false;
+    bool network_wants_mirror = false;
     bool moved_by_another = false;
     std::vector<milliseconds> cpu_asked;  ///< when its time was read on the source
     bool interactive = false;             ///< somebody can be asked
@@ -258,6 +259,13 @@ class FakeNetwork final : public NetworkHandover {
     Result<void> lock() override { return world_.act("network lock"); }
     Result<void> begin() override { return world_.act("network begin"); }
     bool wants_hold() const override { return world_.network_wants_hold; }
+    bool wants_mirror() const override { return world_.network_wants_mirror; }
+    Result<milliseconds> mirror() override {
+        if (auto done = world_.act("network mirror"); !done) {
+            return fail(done.error());
+        }
+        return milliseconds(400);
+    }
     Result<void> redirect() override { return world_.act("network redirect"); }
     Result<void> withdraw() override { return world_.act("network withdraw"); }
     Result<void> commit() override { return world_.act("network commit"); }

@@ -232,6 +232,16 @@ Result<GuestFacts> guest_of(const Config& config, const Wanted& wanted) {
     return described_guest(wanted.described);
 }
 
+/// As long as the destination can keep it.
+Result<void> mirror_for_a_moment(NetworkHandover& network) {
+    const auto longest = network.mirror();
+    if (!longest) {
+        return fail(longest.error());
+    }
+    std::this_thread::sleep_for(*longest);
+    return network.withdraw();
+}
+
 Result<void> step(const Config& config, const Wanted& wanted) {
     const SystemClock clock;
     const auto store = open_history(config, history::Store::Access::read_write, clock);
@@ -260,6 +270,9 @@ Result<void> step(const Config& config, const Wanted& wanted) {
     if (wanted.action == "unlock-begin") {
         return unlock_begin(config.network, *wanted.from, std::move(*network), *registry,
                             guest->ref.uuid);
+    }
+    if (wanted.action == "mirror") {
+        return mirror_for_a_moment(**network);
     }
     return wanted.action == "unlock-commit" ? (*network)->commit() : (*network)->rollback();
 }
@@ -311,8 +324,8 @@ int act(const Config& config, const Wanted& wanted) {
 /// Takes the action's words off the front; nothing: there is no such action.
 std::optional<std::string> take_action(Words& words) {
     static const std::vector<std::string> kActions = {
-        "status",     "lock",        "unlock-begin", "unlock-commit", "rollback",
-        "relay list", "relay watch", "relay clean",  "follow",        "drain"};
+        "status",     "lock",        "unlock-begin", "mirror", "unlock-commit", "rollback",
+        "relay list", "relay watch", "relay clean",  "follow", "drain"};
     std::string name = words.empty() ? "" : words.front();
     if (name == "relay" && words.size() > 1) {
         name += " " + words[1];
@@ -337,6 +350,7 @@ int run_net(const Words& words) {
                         "vmigrate net relay clean --migration 17\n"
                         "vmigrate net lock web1 --from host1 --to host2\n"
                         "vmigrate net unlock-begin web1 --from host1 --to host2\n"
+                        "vmigrate net mirror web1 --from host1 --to host2\n"
                         "vmigrate net unlock-commit web1 --from host1 --to host2\n"
                         "vmigrate net rollback web1 --from host1 --to host2\n"
                         "vmigrate net lock --uuid 2c7e5a4e-7d0b-4c0e-9a4f-6f1f3a1b2c3d "
@@ -347,8 +361,8 @@ int run_net(const Words& words) {
     Wanted wanted;
     auto& app = arguments.app();
     app.add_option("ACTION", rest,
-                   "status, lock, unlock-begin, unlock-commit, rollback, relay list, relay watch, "
-                   "relay clean, follow or drain; then the guest, or the migration")
+                   "status, lock, unlock-begin, mirror, unlock-commit, rollback, relay list, relay "
+                   "watch, relay clean, follow or drain; then the guest, or the migration")
         ->type_name("");
     app.add_option("--from", wanted.from, "Host that the guest leaves")->type_name("HOST");
     app.add_option("--to", wanted.to, "Host that it goes to")->type_name("HOST");

@@ -405,6 +405,8 @@ class Reader {
                 network.relay_priority = priority(key, node);
             } else if (key == "relay-alarm") {
                 network.times.alarm = whole_seconds(key, node, network.times.alarm);
+            } else if (key == "stock-cutover") {
+                network.stock_cutover = stock_cutover(key, node);
             } else if (key == "refresh") {
                 network.refresh = refresh(key, node);
             } else {
@@ -432,6 +434,16 @@ class Reader {
             exec_wanted_ = key.source();
         }
         return name;
+    }
+
+    handover::StockCutover stock_cutover(const toml::key& key, const toml::node& node) {
+        const auto word = text(key, node);
+        if (!word.empty() && word != "relay" && word != "mirror") {
+            complain(node.source(),
+                     fmt::format("stock-cutover = {} is neither \"relay\" nor \"mirror\"",
+                                 quoted(word)));
+        }
+        return word == "mirror" ? handover::StockCutover::mirror : handover::StockCutover::relay;
     }
 
     handover::RefreshBy refresh(const toml::key& key, const toml::node& node) {
@@ -578,8 +590,8 @@ const std::map<std::string, std::vector<std::string>>& config_keys() {
         {"peers", switch_keys()},
         {"network",
          {"backend", "clear-text", "private-key", "certificate", "authority", "settle",
-          "relay-idle", "relay-alarm", "relay-priority", "refresh", "program", "program-limit",
-          "redirect-held"}},
+          "relay-idle", "relay-alarm", "relay-priority", "stock-cutover", "refresh", "program",
+          "program-limit", "redirect-held"}},
         {"hook", {"host", "strict", "log", "tap-queue"}},
         {"history", {"path"}},
         {"transport", {"clear-text"}}};

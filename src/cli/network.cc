@@ -124,6 +124,10 @@ Result<std::unique_ptr<NetworkHandover>> make_network(const Config& config, cons
         return fail(!nics ? nics.error() : task.error());
     }
     task->nics = std::move(*nics);
+    task->stock_cutover = network.stock_cutover;
+    if (config.hook.tap_queue > 0) {
+        task->tap_queue = config.hook.tap_queue;
+    }
     task->program = exec_task(network.program, move);
     // as long as the guest may be held and then stand still; a second for what is rounded
     task->times.redirect =

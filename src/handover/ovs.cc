@@ -181,6 +181,11 @@ Result<void> Ovs::begin() {
         follow();
         follower_->copy(move_);
         prepare_refresh();
+        if (wants_mirror()) {
+            if (auto taken = taken_so_far()) {
+                taken_before_ = std::move(*taken);
+            }
+        }
     }
     return ready;
 }
@@ -197,6 +202,11 @@ Scene Ovs::look() {
         scene.destination = guest_flows(destination_, move_, &GuestNic::at_destination);
     }
     learn_addresses(move_, scene.source);
+    // by this process, or by another one
+    const auto mirrors = cookie_of(move_, FlowKind::mirror);
+    scene.mirrored = mirrored_ || std::ranges::any_of(scene.source, [&](const Flow& flow) {
+                         return flow.cookie == mirrors;
+                     });
     scene.move = move_;
     return scene;
 }
@@ -231,6 +241,7 @@ Result<void> Ovs::redirect() {
         }
     }
     redirected_ = true;
+    mirrored_ = false;
     guard(cutover_.redirects);
     for (const auto& line : cutover_.uncovered) {
         problems_.push_back(line);
@@ -261,6 +272,9 @@ Result<void> Ovs::withdraw_steps() {
 }
 
 Result<void> Ovs::withdraw() {
+    if (std::exchange(mirrored_, false)) {
+        return at(move_.source.name).apply(unmirror(move_));
+    }
     if (!redirected_) {
         return {};
     }
@@ -411,6 +425,7 @@ Result<void> Ovs::rollback() {
         problems_.push_back(remembered.error().message);
     }
     redirected_ = false;
+    mirrored_ = false;
     cutover_ = {};
     auto result = outcome();
     locked_ = !result.has_value();

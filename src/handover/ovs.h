@@ -36,8 +36,10 @@ class Ovs final : public NetworkHandover {
     std::string_view backend() const override { return "ovs"; }
     Result<void> check() override;
     bool wants_hold() const override { return true; }
+    bool wants_mirror() const override { return task_.stock_cutover == StockCutover::mirror; }
     Result<void> lock() override;
     Result<void> begin() override;
+    Result<milliseconds> mirror() override;
     Result<void> redirect() override;
     Result<void> withdraw() override;
     Result<void> commit() override;
@@ -64,6 +66,15 @@ class Ovs final : public NetworkHandover {
     /// The guest's flows on both sides, as followed or, after begin() failed or was not called,
     /// asked now; a side that does not answer has none.
     netflow::Scene look();
+    Result<void> ready_to_mirror();
+    /// What QEMU has taken for each card on the source.
+    struct Taken {
+        TimePoint at;
+        std::vector<std::uint64_t> packets;
+    };
+    Result<Taken> taken_so_far();
+    /// Packets a second of the busiest card, since begin() or from now on.
+    Result<double> busiest_card();
     void commit_here();
     /// What drain() has to know, for whoever does it.
     void remember_remains();
@@ -104,7 +115,9 @@ class Ovs final : public NetworkHandover {
     netflow::Move move_;
     std::uint64_t version_ = 0;
     bool locked_ = false;
-    bool copied_ = false;  ///< all of the guest's flows were on the destination once
+    bool copied_ = false;                ///< all of the guest's flows were on the destination once
+    std::optional<Taken> taken_before_;  ///< by begin()
+    bool mirrored_ = false;
     bool redirected_ = false;
     bool committed_ = false;
     netflow::Cutover cutover_;

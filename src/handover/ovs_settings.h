@@ -48,6 +48,15 @@ enum class RefreshBy {
     program      ///< OvsTask::program, with the step "refresh"
 };
 
+/// What is done where no QEMU holds the switchover.
+enum class StockCutover {
+    relay,  ///< redirect at the source's stop: what comes until that is known is lost
+    mirror  ///< both sides get what comes before it: some of it the guest gets twice
+};
+
+/// As the kernel makes taps.
+inline constexpr std::uint32_t default_tap_queue = 1000;
+
 struct OvsTask {
     std::string guest_uuid;
     std::vector<OvsNic> nics;
@@ -56,6 +65,8 @@ struct OvsTask {
     std::vector<OvsHost> peers;
     std::uint16_t relay_priority = netflow::default_relay_priority;
     OvsTimes times;
+    StockCutover stock_cutover = StockCutover::relay;
+    std::uint32_t tap_queue = default_tap_queue;  ///< packets, on the destination
     RefreshBy refresh = RefreshBy::nobody;
     ExecTask program;  ///< for `refresh`
 };

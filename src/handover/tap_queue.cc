@@ -13,6 +13,13 @@
 #include "base/text.h"
 
 namespace vmigrate::handover {
+namespace {
+
+/// QEMU looks ten times a second how much may remain.
+constexpr double kShortest = 0.2;
+constexpr double kLongest = 0.5;
+
+}  // namespace
 
 Result<void> set_tap_queue(const std::string& device, std::uint32_t packets) {
     ifreq request{};
@@ -33,6 +40,16 @@ Result<void> set_tap_queue(const std::string& device, std::uint32_t packets) {
     return fail(error == ENODEV ? ErrorKind::not_found : ErrorKind::internal,
                 fmt::format("cannot set the queue of {} to {} packets: {}", quoted(device), packets,
                             std::strerror(error)));
+}
+
+std::optional<milliseconds> longest_mirror(double packets_per_second, std::uint32_t queue) {
+    const double most = queue / 2.0;
+    if (packets_per_second * kShortest > most) {
+        return std::nullopt;
+    }
+    const double longest =
+        packets_per_second * kLongest > most ? most / packets_per_second : kLongest;
+    return milliseconds(static_cast<std::int64_t>(longest * 1e3));
 }
 
 }  // namespace vmigrate::handover

@@ -5,14 +5,21 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
+#include "base/units.h"
 
 namespace vmigrate::handover {
 
 /// Of a network device of this host's; it stays that long. Needs CAP_NET_ADMIN.
 /// Errors: not_found (no such device), internal (the kernel's words).
 Result<void> set_tap_queue(const std::string& device, std::uint32_t packets);
+
+/// How long the guest may run on while its packets are kept in a queue of this length as well: half
+/// of it is for those that come while nobody runs it. Nothing: too short for a guest to be stopped
+/// in.
+std::optional<milliseconds> longest_mirror(double packets_per_second, std::uint32_t queue);
 
 }  // namespace vmigrate::handover

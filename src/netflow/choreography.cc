@@ -75,6 +75,12 @@ std::vector<FlowMod> original_cookies(const std::vector<HandedOver>& handed) {
     return changes;
 }
 
+/// Not all of them have the key of a redirect or a relay.
+std::vector<FlowMod> end_of_mirror(const Scene& scene) {
+    return scene.mirrored ? std::vector{remove_kind(scene.move, FlowKind::mirror)}
+                          : std::vector<FlowMod>{};
+}
+
 }  // namespace
 
 Cutover cutover(const Scene& scene) {
@@ -100,7 +106,7 @@ Cutover cutover(const Scene& scene) {
     }
     put(result.steps, {"clear relays", move.destination.name, std::move(clear), Step::Duty::undo});
     result.ways_back = ways_back(scene);
-    std::vector<FlowMod> changes;
+    auto changes = end_of_mirror(scene);
     for (const auto& way : result.ways_back) {
         changes.push_back(FlowMod::add(way.copy));
     }
@@ -116,9 +122,27 @@ Cutover cutover(const Scene& scene) {
     return result;
 }
 
+Mirror mirror(const Scene& scene) {
+    const auto& move = scene.move;
+    const auto relayed =
+        std::ranges::any_of(scene.destination, [&](auto& it) { return relays_guest(it, move); });
+    if (relayed) {
+        return {{}, {"not mirrored: a relay of an earlier move is still on the destination"}};
+    }
+    auto [flows, uncovered] = mirrors_for(scene.source, move, scene.times);
+    Mirror result{{}, std::move(uncovered)};
+    put(result.steps, {"mirror", move.source.name, added(flows), Step::Duty::undo});
+    return result;
+}
+
+Step unmirror(const Move& move) {
+    return {
+        "unmirror", move.source.name, {remove_kind(move, FlowKind::mirror)}, Step::Duty::report};
+}
+
 std::vector<Step> commit(const Scene& scene, const FlowList& redirects, bool may_loop) {
     const auto& move = scene.move;
-    std::vector<FlowMod> relays;
+    auto relays = end_of_mirror(scene);
     if (may_loop) {
         for (const auto& nic : move.nics) {
             relays.push_back(FlowMod::add(loop_guard(move, nic)));

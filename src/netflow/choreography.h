@@ -4,8 +4,11 @@
 // carries them out brings the flows that are there, and knows which duty follows from a failure.
 // Values only; any thread.
 //
+//   mirror     source: mirrors                                      undone when it fails
+//   unmirror   source: mirrors go                                   reported
 //   redirect   destination: relays that it has for the guest go     undone when it fails
-//              source: redirects, and ways back to its neighbours   undone when it fails
+//              source: redirects, and ways back to its neighbours,  undone when it fails
+//              in the place of mirrors
 //   withdraw   source: redirects go
 //              destination: its relays are back
 //   commit     source: redirects become relays, its senders' flows
@@ -42,6 +45,7 @@ struct Scene {
     RelayTimes times;
     FlowList source;
     FlowList destination;
+    bool mirrored = false;
 };
 
 /// A copy, and the flow of the source that it was made of.
@@ -59,6 +63,15 @@ struct Cutover {
     std::vector<std::string> uncovered;
 };
 Cutover cutover(const Scene& scene);
+
+/// Nothing to do where no flow serves the guest, or where the destination still relays for it and
+/// would send back what is mirrored.
+struct Mirror {
+    std::vector<Step> steps;
+    std::vector<std::string> uncovered;  ///< what stays with the source, and why; each one line
+};
+Mirror mirror(const Scene& scene);
+Step unmirror(const Move& move);
 
 /// Source and destination; steps that change nothing are left out. `may_loop`: the destination's
 /// relays are perhaps still there.

@@ -93,15 +93,31 @@ std::string said(const Flow& flow, const std::string& why) {
     return "not redirected: " + format(flow.match) + ": " + why;
 }
 
+std::string too_high(const Flow& flow, const Move& move) {
+    return "its priority " + std::to_string(flow.priority) + " is not below " +
+           std::to_string(move.relay_priority);
+}
+
+/// To the guest first, then over.
+Instructions mirrored(const Flow& serving, const Move& move, const GuestNic& nic) {
+    Detour detour;
+    detour.tunnel = move.source.tunnel;
+    const auto in_port = serving.match.get(field::in_port);
+    detour.local = [&](Port port) {
+        return port == nic.at_source
+                   ? std::optional(Actions().output(port).append(way_over(move, nic, in_port)))
+                   : std::nullopt;
+    };
+    return detoured(serving.instructions, detour);
+}
+
 void redirect_one(const Flow& flow, const Move& move, RelayTimes times, Redirects& result) {
     const auto [role, nic] = classify(flow, move);
     if (role != FlowRole::serving) {
         return;
     }
     if (flow.priority >= move.relay_priority) {
-        result.uncovered.push_back(said(flow, "its priority " + std::to_string(flow.priority) +
-                                                  " is not below " +
-                                                  std::to_string(move.relay_priority)));
+        result.uncovered.push_back(said(flow, too_high(flow, move)));
         return;
     }
     if (covered_by_tunnel(flow, move, *nic)) {
@@ -187,6 +203,31 @@ Redirects redirects_for(const FlowList& flows, const Move& move, RelayTimes time
     }
     for (const auto& flow : flows) {
         redirect_one(flow, move, times, result);
+    }
+    return result;
+}
+
+Redirects mirrors_for(const FlowList& flows, const Move& move, RelayTimes times) {
+    Redirects result;
+    for (const auto& flow : flows) {
+        const auto [role, nic] = classify(flow, move);
+        if (role != FlowRole::serving) {
+            continue;
+        }
+        const auto why =
+            flow.priority >= move.relay_priority ? too_high(flow, move) : why_not(flow, *nic, move);
+        if (!why.empty()) {
+            result.uncovered.push_back("not mirrored: " + format(flow.match) + ": " + why);
+            continue;
+        }
+        Flow one;
+        one.table = flow.table;
+        one.priority = move.relay_priority;
+        one.cookie = cookie_of(move, FlowKind::mirror);
+        one.match = loosened(flow.match);
+        one.instructions = mirrored(flow, move, *nic);
+        one.hard_timeout = times.mirror;
+        result.flows.push_back(std::move(one));
     }
     return result;
 }

@@ -16,6 +16,7 @@ namespace vmigrate::netflow {
 struct RelayTimes {
     seconds idle{180};  ///< a relay goes when nothing came for this long
     seconds hard{60};   ///< a redirect goes by itself: nobody may be there to take it back
+    seconds mirror{1};  ///< a mirror does: it fills the tap of a guest that does not run
 };
 
 /// The match with those bits open, where it has tun_id or dl_dst.
@@ -32,6 +33,10 @@ struct Redirects {
 /// `flows` are the source's. What comes by the tunnel is redirected in any case, senders on the
 /// source itself by the flow that serves them; they need the VNI.
 Redirects redirects_for(const FlowList& flows, const Move& move, RelayTimes times);
+
+/// What serves the guest made to send to the destination as well, on the source's own senders'
+/// flows and on those of the tunnel. What no flow serves is not mirrored.
+Redirects mirrors_for(const FlowList& flows, const Move& move, RelayTimes times);
 
 /// The redirect made to stay.
 Flow as_relay(Flow redirect, const Move& move, RelayTimes times);

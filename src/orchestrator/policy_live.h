@@ -78,6 +78,9 @@ class LivePolicy {
     /// known.
     Bytes most_remaining(Bytes all) const;
 
+    /// QEMU stops the guest with so much, as far as can be told.
+    bool fits(Bytes remaining) const { return predicted_pause(remaining) <= limit_; }
+
     milliseconds limit() const { return limit_; }
     /// What the ceiling leaves for sending. `limit` is above it only when the ceiling is exceeded.
     milliseconds longest_pause() const { return most_; }

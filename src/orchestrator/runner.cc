@@ -6,6 +6,7 @@
 #include "base/overloaded.h"
 #include "orchestrator/estimate.h"
 #include "orchestrator/measure_book.h"
+#include "orchestrator/mirror_lead.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/settle.h"
 #include "orchestrator/steering.h"
@@ -37,6 +38,9 @@ class Run {
           log_(edges.journal, edges.status, record_),
           steering_(plan, edges, log_, book_,
                     [this](const std::string& reason) { abort_for(reason, false); }),
+          mirror_(edges.network, steering_, log_, edges.clock,
+                  edges.network.wants_mirror() &&
+                      !plan.call.qemu.parameters.contains("switchover-hold")),
           estimator_({plan.guest.memory * (1.0 - plan.memory.zero_share), plan.prediction.bandwidth,
                       dirty_rate_expected(plan)}),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
@@ -92,8 +96,13 @@ class Run {
     void follow() {
         auto next_look = edges_.clock.now() + steering_.interval();
         while (!returned_ && !call_is_lost()) {
-            if (const auto event = edges_.events.next(next_look)) {
+            const auto until = mirror_.lasts() ? mirror_.deadline() : next_look;
+            if (const auto event = edges_.events.next(until)) {
                 handle(*event);
+                continue;
+            }
+            if (mirror_.lasts()) {
+                mirror_.late();
                 continue;
             }
             look();
@@ -143,6 +152,7 @@ class Run {
         }
         if (phase_ < Phase::handover) {
             steering_.at_tick(*sample, in_precopy(*sample));
+            mirror_.at_tick(*sample);
         }
     }
 
@@ -242,12 +252,13 @@ class Run {
     void iteration(std::uint32_t number, TimePoint at) {
         memory_flows(at);
         book_.iteration(number);
-        if (phase_ != Phase::precopy || number == 0) {
+        if (phase_ != Phase::precopy || number == 0 || mirror_.lasts()) {
             return;  // the full copy begins: nothing is known yet
         }
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
             steering_.at_iteration(*sample);
+            mirror_.at_iteration(sample->memory_remaining);
         }
     }
 
@@ -294,6 +305,7 @@ class Run {
         const auto turned = edges_.network.redirect();
         turned_ = turned.has_value();
         enter(Phase::handover, "");
+        mirror_.guest_stopped(event.time.arrived);
         log_.problem_if(turned, "network not redirected");
     }
 
@@ -491,6 +503,7 @@ class Run {
     MeasureBook book_;
     Leftovers leftovers_;
     Steering steering_;
+    MirrorLead mirror_;
     PostcopyWatch postcopy_watch_;
     Estimator estimator_;
     ProgressMeter progress_;

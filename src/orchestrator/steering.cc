@@ -14,6 +14,8 @@ namespace {
 constexpr milliseconds kThrottledInterval{250};
 /// Whoever is asked decides while the guest hardly runs.
 constexpr milliseconds kTimeToAnswer{10'000};
+/// With none at all QEMU stops a guest without looking at what it wrote last.
+constexpr milliseconds kLeastLimit{1};
 
 }  // namespace
 
@@ -38,8 +40,19 @@ milliseconds Steering::interval() const {
     return throttle_.percent() > 0 ? std::min(asked, kThrottledInterval) : asked;
 }
 
+Result<void> Steering::tell_limit() {
+    return edges_.hypervisor.set_downtime_limit(held_back_ ? kLeastLimit : limit());
+}
+
+void Steering::let_go() {
+    held_back_ = false;
+    if (const auto set = tell_limit(); !set) {
+        log_.notice("downtime limit not set: " + set.error().message);
+    }
+}
+
 void Steering::memory_flows() {
-    if (const auto set = edges_.hypervisor.set_downtime_limit(limit()); !set) {
+    if (const auto set = tell_limit(); !set) {
         log_.notice("downtime limit not set: " + set.error().message);
     }
     if (options_.bandwidth != bandwidth_called_) {
@@ -86,6 +99,7 @@ void Steering::act(const Decision& decision) {
                    [&](const ForceSwitchover& force) {
                        log_.notice(fmt::format("forced switchover: {}; predicted blackout {}",
                                                force.reason, format_time(force.predicted)));
+                       forced_ = true;
                        if (!raise_limit(force.limit, force.reason) && force.last_resort) {
                            give_up_("the switchover could not be forced: " + force.reason);
                        }
@@ -200,7 +214,7 @@ bool Steering::set_throttle(unsigned percent) {
 }
 
 bool Steering::raise_limit(milliseconds limit, const std::string& reason) {
-    const auto set = edges_.hypervisor.set_downtime_limit(limit);
+    const auto set = held_back_ ? Result<void>() : edges_.hypervisor.set_downtime_limit(limit);
     log_.notice(set ? fmt::format("downtime limit {}: {}", format_time(limit), reason)
                     : fmt::format("downtime limit {} not set: {} ({})", format_time(limit),
                                   set.error().message, reason));
@@ -226,8 +240,8 @@ TuneAnswer Steering::put_in_force(const Options& before) {
     const auto limit = live_.limit();
     live_.change(options_, throttle_means_);
     throttle_.change(options_, throttle_means_, live_.longest_pause());
-    if (live_.limit() != limit) {
-        fails(edges_.hypervisor.set_downtime_limit(live_.limit()), "downtime limit");
+    if (live_.limit() != limit && !held_back_) {
+        fails(tell_limit(), "downtime limit");
     }
     if (options_.bandwidth != before.bandwidth) {
         fails(edges_.hypervisor.set_bandwidth(options_.bandwidth), "bandwidth");

@@ -40,6 +40,16 @@ class Steering {
     /// The destination was told to run the guest with what it has.
     bool postcopy() const { return postcopy_; }
 
+    /// From now on QEMU is told the least limit instead, so that a guest that writes does not leave
+    /// yet, until let_go().
+    void hold_back() { held_back_ = true; }
+    void let_go();
+    bool held_back() const { return held_back_; }
+    /// At the start of an iteration, so much remaining: it would leave if it were not held back.
+    bool would_go(Bytes remaining) const { return forced_ || live_.fits(remaining); }
+    /// It is to leave whatever remains.
+    bool forced() const { return forced_; }
+
     /// Memory begins to flow: what libvirt sets with its call is set right.
     void memory_flows();
     /// At the start of an iteration.
@@ -55,6 +65,7 @@ class Steering {
     void wait_for_answer();
 
   private:
+    Result<void> tell_limit();
     void act(const Decision& decision);
     void act(const ThrottleDecision& decision, const Sample& sample);
     void act(const QosDecision& decision);
@@ -87,6 +98,8 @@ class Steering {
     DelayPolicy delay_;
     std::optional<Question> question_;
     bool postcopy_ = false;
+    bool held_back_ = false;
+    bool forced_ = false;
 };
 
 }  // namespace vmigrate

@@ -22,6 +22,7 @@ EOT
 refused 2 "write vmigrate net drain MIGRATION" net drain
 refused 2 "no migration '17'" net drain 17
 refused 2 "write vmigrate net lock GUEST" net lock web1 --to a
+refused 2 "write vmigrate net mirror GUEST" net mirror web1
 refused 2 "say which, --migration NUMBER or --all" net relay clean
 refused 2 "say which, --migration NUMBER or --all" net relay clean --all --migration 3
 refused 3 "switch of a: " net relay clean --all

@@ -109,6 +109,88 @@ void moves_and_leaves_nothing() {
               "in_port=64200,dl_dst=52:54:00:00:00:01"));
 }
 
+void mirrors_for_a_moment() {
+    settle_on_a();
+    Registry registry;
+    {
+        Ovs unlocked(task("a", "b"), registry);
+        CHECK(!unlocked.mirror());
+        CHECK(ours("a").empty());
+    }
+    Ovs network(task("a", "b"), registry);
+    MUST(network.lock());
+    MUST(network.begin());
+    CHECK(soon([&] { return network.mirror().has_value(); }));
+    CHECK(has(ours("a"), "actions=output:5,set_field:10.0.0.2->tun_dst,IN_PORT"));
+    CHECK(has(ours("a"), "actions=output:5,set_field:0x64->tun_id"));
+    CHECK(has(ours("a"), "hard_timeout=1"));
+    MUST(network.withdraw());
+    CHECK(ours("a").empty());
+    // nobody has to be there to take it back
+    CHECK(MUST(network.mirror()) > milliseconds(100));
+    CHECK(soon([] { return ours("a").empty(); }));
+    {
+        // by a script, beside the one that follows
+        Ovs other(task("a", "b"), registry);
+        MUST(other.mirror());
+        MUST(other.mirror());
+        CHECK(has(ours("a"), "actions=output:5,set_field"));
+    }
+    MUST(network.mirror());
+    MUST(network.redirect());
+    CHECK(!has(ours("a"), "output:5,set_field"));
+    MUST(network.mirror());
+    CHECK(!has(ours("a"), "output:5,set_field"));
+    MUST(network.rollback());
+    CHECK(ours("a").empty());
+    // a commit ends it as well
+    Ovs next(task("a", "b"), registry);
+    MUST(next.lock());
+    {
+        Ovs other(task("a", "b"), registry);
+        MUST(other.mirror());
+    }
+    MUST(next.commit());
+    CHECK(!has(ours("a"), "output:5"));
+    CHECK(has(ours("a"), "idle_timeout=1"));
+    MUST(next.drain());
+    // a tap that would soon be full
+    settle_on_a();
+    auto busy = task("a", "b");
+    busy.tap_queue = 20;
+    Ovs fast(busy, registry);
+    MUST(fast.lock());
+    std::atomic<bool> over{false};
+    std::thread sender([&over] {
+        auto it = connect("a");
+        PacketOut out;
+        out.actions.output(Port{5});
+        out.packet.resize(60);
+        while (!over) {
+            MUST(it.packet_out(out));
+            std::this_thread::sleep_for(milliseconds(1));
+        }
+    });
+    const auto too_fast = fast.mirror();
+    over = true;
+    sender.join();
+    CHECK(!too_fast);
+    CHECK(has(too_fast.error().message, "packets a second would soon fill the queue of 20"));
+    CHECK(ours("a").empty());
+    MUST(fast.rollback());
+    // refused where the destination has no port for the guest
+    auto work = task("a", "b");
+    settle_on_a();
+    Ovs again(work, registry);
+    MUST(again.lock());
+    work.destination = host("c", ip_c);
+    work.peers = {host("b", ip_b)};
+    const auto refused = Ovs(work, registry).mirror();
+    CHECK(!refused);
+    CHECK(has(refused.error().message, "switch of c: no port for the guest's card"));
+    MUST(again.rollback());
+}
+
 void rolls_back() {
     settle_on_a();
     const auto before_a = dump("a");
@@ -378,6 +460,7 @@ int main(int argc, char** argv) {
     directory = argv[1];
     redirects_when_the_cards_are_silent();
     moves_and_leaves_nothing();
+    mirrors_for_a_moment();
     rolls_back();
     recovers_after_death();
     names_who_was_not_told();

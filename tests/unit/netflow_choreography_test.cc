@@ -37,6 +37,57 @@ TEST_CASE("a redirect takes what comes by the tunnel and from neighbours") {
     CHECK(cut.uncovered.empty());
 }
 
+TEST_CASE("a mirror brings to both sides what is served, from the tunnel and from neighbours") {
+    const auto both = mirror(one_of_each());
+    CHECK(text(both.steps) == R"(mirror at a, or undo
+  ADD cookie=0x766d300000070001, table=0, hard_timeout=1, priority=60200,in_port=64200,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff,tun_id=0x64/0x7fffffffffffffff actions=output:5,set_field:10.0.0.2->tun_dst,IN_PORT
+  ADD cookie=0x766d300000070001, table=0, hard_timeout=1, priority=60200,in_port=2,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=output:5,set_field:0x64->tun_id,set_field:10.0.0.2->tun_dst,output:64200
+)");
+    CHECK(both.uncovered.empty());
+    CHECK(format(unmirror(a_to_b())) == R"(unmirror at a, or report
+  DELETE cookie=0x0, table=255, priority=32768 actions=drop where cookie=0x766d300000070001/0xffffffffffffffff
+)");
+    CHECK(mirror(Scene{a_to_b(), {}, {}, {}}).steps.empty());
+}
+
+TEST_CASE("what cannot be mirrored is named") {
+    Scene scene;
+    scene.move = a_to_b();
+    scene.move.nics[0].vni.reset();
+    auto high = flow(from_tunnel(mac(1)), to_port(Port{5}));
+    high.priority = 60200;
+    scene.source = {high, flow(from_port(Port{2}, mac(1)), to_port(Port{5}))};
+    CHECK(mirror(scene).uncovered ==
+          std::vector<std::string>{"not mirrored: in_port=64200,dl_dst=52:54:00:00:00:01,"
+                                   "tun_id=0x64: its priority 60200 is not below 60200",
+                                   "not mirrored: in_port=2,dl_dst=52:54:00:00:00:01: the guest's "
+                                   "VNI is not known"});
+}
+
+TEST_CASE("nothing is mirrored to where a relay would send it back") {
+    auto scene = one_of_each();
+    scene.destination.push_back(as_relay(cutover(one_of_each()).redirects.front(), scene.move, {}));
+    CHECK(mirror(scene).steps.empty());
+    CHECK(mirror(scene).uncovered ==
+          std::vector<std::string>{
+              "not mirrored: a relay of an earlier move is still on the destination"});
+}
+
+TEST_CASE("a mirror ends with the redirect, or with the commit") {
+    auto scene = one_of_each();
+    const auto mirrors = mirror(scene).steps.front().changes;
+    for (const auto& change : mirrors) {
+        scene.source.push_back(change.flow);
+    }
+    scene.mirrored = true;
+    const auto end =
+        FlowMod::remove_all(CookieFilter::exactly(cookie_of(scene.move, FlowKind::mirror)));
+    CHECK(cutover(scene).steps.front().changes.front() == end);
+    CHECK(commit(scene, cutover(scene).redirects, false).front().changes.front() == end);
+    // and there is no other difference
+    CHECK(cutover(scene).redirects == cutover(one_of_each()).redirects);
+}
+
 TEST_CASE("a commit makes relays of redirects and replaces everywhere") {
     const auto scene = one_of_each();
     CHECK(text(commit(scene, cutover(scene).redirects, false)) == R"(relay at a, or report
