@@ -193,7 +193,9 @@ void OvsRefresh::follow(Bridge& bridge) {
         const std::scoped_lock lock(bridge.mutex);
         bridge.look();
         if (bridge.refresh) {
-            controller_knows_ = controller_knows_ || bridge.refresh->controller_knows();
+            if (bridge.refresh->controller_knows()) {
+                controller_knows_ = true;
+            }
             bridge.ask_when_due(controller_knows_);
         }
         const std::scoped_lock all(mutex_);
