@@ -21,8 +21,16 @@ constexpr unsigned kReleases = 3;
 constexpr milliseconds kCpuInterval{500};
 /// A call waits for a QEMU that switches over, and the runner has to be there for what comes next.
 constexpr milliseconds kNoCallsAfterStop{500};
+/// QEMU stops a guest that nobody holds just after it has begun an iteration, so this long nobody
+/// asks what remains: whoever does then hears of the stop when it is over.
+constexpr milliseconds kMayStop{30};
 /// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
+
+/// QEMU holds the switchover.
+bool is_held(const Plan& plan) {
+    return plan.call.qemu.parameters.contains("switchover-hold");
+}
 
 /// A guest that stands still dirties nothing.
 std::optional<BytesPerSecond> dirty_rate_expected(const Plan& plan) {
@@ -38,9 +46,9 @@ class Run {
           log_(edges.journal, edges.status, record_),
           steering_(plan, edges, log_, book_,
                     [this](const std::string& reason) { abort_for(reason, false); }),
+          unheld_(edges.network.wants_hold() && !is_held(plan)),
           mirror_(edges.network, steering_, log_, edges.clock,
-                  edges.network.wants_mirror() &&
-                      !plan.call.qemu.parameters.contains("switchover-hold")),
+                  edges.network.wants_mirror() && !is_held(plan)),
           estimator_({plan.guest.memory * (1.0 - plan.memory.zero_share), plan.prediction.bandwidth,
                       dirty_rate_expected(plan)}),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
@@ -96,13 +104,19 @@ class Run {
     void follow() {
         auto next_look = edges_.clock.now() + steering_.interval();
         while (!returned_ && !call_is_lost()) {
-            const auto until = mirror_.lasts() ? mirror_.deadline() : next_look;
+            const auto until = mirror_.lasts() ? mirror_.deadline()
+                               : begun_        ? begun_->weigh_at
+                                               : next_look;
             if (const auto event = edges_.events.next(until)) {
                 handle(*event);
                 continue;
             }
             if (mirror_.lasts()) {
                 mirror_.late();
+                continue;
+            }
+            if (begun_) {
+                weigh(std::exchange(begun_, std::nullopt)->number);
                 continue;
             }
             look();
@@ -254,6 +268,17 @@ class Run {
         book_.iteration(number);
         if (phase_ != Phase::precopy || number == 0 || mirror_.lasts()) {
             return;  // the full copy begins: nothing is known yet
+        }
+        if (unheld_ && !steering_.held_back()) {
+            begun_ = Begun{number, edges_.clock.now() + kMayStop};
+        } else {
+            weigh(number);
+        }
+    }
+
+    void weigh(std::uint32_t number) {
+        if (phase_ != Phase::precopy) {
+            return;
         }
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
@@ -503,7 +528,13 @@ class Run {
     MeasureBook book_;
     Leftovers leftovers_;
     Steering steering_;
+    const bool unheld_;  ///< the network is turned at the stop, of which nobody is told before
     MirrorLead mirror_;
+    struct Begun {
+        std::uint32_t number;
+        TimePoint weigh_at;
+    };
+    std::optional<Begun> begun_;  ///< an iteration of which is not known yet what it leaves
     PostcopyWatch postcopy_watch_;
     Estimator estimator_;
     ProgressMeter progress_;
