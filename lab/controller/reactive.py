@@ -185,12 +185,13 @@ class Controller(app_manager.OSKenApp):
     def update_gateway(self):
         while True:
             hub.sleep(options.gateway_interval)
-            for mac, place in self.locations.by_mac.items():
+            places = dict(self.locations.by_mac)  # others run while it sends
+            for mac, place in places.items():
                 before = self.at_gateway.get(mac)
                 if before is None or before.node != place.node:
                     self.logger.info("gateway: %s is on %s", mac, place.node)
                     self.modify_at_gateway(mac, place)
-            self.at_gateway = dict(self.locations.by_mac)
+            self.at_gateway = places
 
     def modify_at_gateway(self, mac, place):
         datapath = self.datapaths.get(GATEWAY)
