@@ -86,7 +86,7 @@ Result<std::vector<history::Entry>> under_way(history::Store& store, bool draini
     }
     filter.unfinished = false;
     filter.draining = true;
-    const auto moved = store.list(filter);
+    auto moved = store.list(filter);
     if (!moved) {
         return moved;
     }
