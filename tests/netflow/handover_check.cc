@@ -13,6 +13,14 @@ using vmigrate::test::checks;
 
 namespace {
 
+/// All but the drain.
+void move(Ovs& network) {
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    MUST(network.commit());
+}
+
 /// What is still on its way when a redirect is written has been taken when it returns; that nothing
 /// more comes shows by packets that are sent to the card for it.
 void redirects_when_the_cards_are_silent() {
@@ -290,10 +298,7 @@ void returns_without_a_loop() {
     there.times.relay_idle = seconds(600);
     {
         Ovs network(there, registry);
-        MUST(network.lock());
-        MUST(network.begin());
-        MUST(network.redirect());
-        MUST(network.commit());
+        move(network);
     }
     CHECK(has(ours("a"), "IN_PORT"));
     auto back = task("b", "a");
@@ -313,10 +318,7 @@ void makes_way_for_a_later_move() {
     auto work = task("a", "b");
     work.times.relay_idle = seconds(600);
     Ovs network(work, registry);
-    MUST(network.lock());
-    MUST(network.begin());
-    MUST(network.redirect());
-    MUST(network.commit());
+    move(network);
     Ovs later(task("b", "a"), registry);
     MUST(later.lock());
     MUST(network.drain());
@@ -333,10 +335,7 @@ void move_and_leave(OvsTask work, Registry& registry) {
     settle_on_a();
     bool asked = false;
     Ovs network(std::move(work), registry, [&] { return asked = true; });
-    MUST(network.lock());
-    MUST(network.begin());
-    MUST(network.redirect());
-    MUST(network.commit());
+    move(network);
     MUST(network.drain());
     CHECK(asked);
     CHECK(has(ours("b"), "in_port=64200,dl_dst=52:54:00:00:00:01"));
@@ -436,6 +435,23 @@ void a_drain_waits_for_a_switch() {
     CHECK(soon([] { return ours("a").empty(); }));
 }
 
+/// The relays have expired before the other process looked.
+void a_late_drain_hands_over_all_the_same() {
+    Registry registry;
+    const auto work = task("a", "b");
+    move_and_leave(work, registry);
+    FlowMod relays;
+    relays.command = FlowCommand::remove;
+    relays.flow.table = TableId::all;
+    relays.cookies = own_flows();
+    MUST(connect("a").change(relays));
+    Ovs late(work, MUST(parse_remains(registry.remains)), registry);
+    MUST(late.drain());
+    CHECK(registry.report.state == DrainState::drained);
+    CHECK(ours("b").empty());
+    CHECK(has(dump("b"), handed_over_by_tunnel));
+}
+
 void says_what_is_missing() {
     Registry registry;
     auto work = task("a", "b");
@@ -470,6 +486,7 @@ int main(int argc, char** argv) {
     drains_in_another_process();
     resumes_no_drain_of_an_earlier_move();
     a_drain_waits_for_a_switch();
+    a_late_drain_hands_over_all_the_same();
     says_what_is_missing();
     std::printf("%d checks\n", checks);
     return 0;
