@@ -20,6 +20,20 @@ Unfinished died_in(Phase phase) {
     return unfinished;
 }
 
+Unfinished died_in_postcopy(Phase phase) {
+    auto unfinished = died_in(phase);
+    unfinished.resumable = MigrationCall{};
+    return unfinished;
+}
+
+/// The guest runs on the destination, and a part of its memory is on the source.
+void half_moved(Stage& stage, PostcopyState state) {
+    stage.world.source = GuestState::paused;
+    stage.world.destination = GuestState::running;
+    stage.world.postcopy = state;
+    stage.world.job = true;
+}
+
 bool did(const Stage& stage, std::string_view what) {
     return std::ranges::any_of(stage.world.transcript, [&](const std::string& line) {
         return line.find(what) != std::string::npos;
@@ -129,12 +143,8 @@ TEST_CASE("a post-copy that broke off is resumed, and nobody ends the guest when
     for (const bool comes_back : {true, false}) {
         CAPTURE(comes_back);
         Stage stage;
-        stage.world.source = GuestState::paused;
-        stage.world.destination = GuestState::running;
-        stage.world.postcopy = PostcopyState::broken;
-        stage.world.job = true;
-        auto unfinished = died_in(Phase::switched);
-        unfinished.resumable = MigrationCall{};
+        half_moved(stage, PostcopyState::broken);
+        const auto unfinished = died_in_postcopy(Phase::switched);
         const Event failed{
             CallReturned{Error{ErrorKind::hypervisor, "no route"}}, Side::source, {}};
         stage.events.at(seconds(2), failed, nullptr);
@@ -203,8 +213,7 @@ TEST_CASE("a post-copy whose source hangs gets a word, too") {
     stage.world.job = std::nullopt;
     stage.world.postcopy = PostcopyState::running;
     stage.world.owes_answer = Side::source;
-    auto unfinished = died_in(Phase::switched);
-    unfinished.resumable = MigrationCall{};
+    const auto unfinished = died_in_postcopy(Phase::switched);
     const auto record = recover(unfinished, {}, stage.edges);
     REQUIRE(record);
     CHECK(record->outcome == Outcome::unknown);
@@ -216,12 +225,8 @@ TEST_CASE("a destination that does not notice is named, and asked at once when i
     for (const bool notices : {true, false}) {
         CAPTURE(notices);
         Stage stage;
-        stage.world.source = GuestState::paused;
-        stage.world.destination = GuestState::running;
-        stage.world.postcopy = PostcopyState::unnoticed;
-        stage.world.job = true;
-        auto unfinished = died_in(Phase::switched);
-        unfinished.resumable = MigrationCall{};
+        half_moved(stage, PostcopyState::unnoticed);
+        auto unfinished = died_in_postcopy(Phase::switched);
         unfinished.resuming = seconds(40);
         const Event refused{
             CallReturned{Error{ErrorKind::hypervisor, "actively monitored"}}, Side::source, {}};
@@ -256,8 +261,7 @@ TEST_CASE("a post-copy that broke off before the guest ran on the destination is
     stage.world.destination = GuestState::shut_off;
     stage.world.postcopy = PostcopyState::stranded;
     stage.world.job = true;
-    auto unfinished = died_in(Phase::handover);
-    unfinished.resumable = MigrationCall{};
+    const auto unfinished = died_in_postcopy(Phase::handover);
     const auto record = recover(unfinished, {}, stage.edges);
     REQUIRE(record);
     CHECK(record->outcome == Outcome::unknown);
@@ -268,12 +272,9 @@ TEST_CASE("a post-copy that broke off before the guest ran on the destination is
 
 TEST_CASE("a post-copy that goes on by itself is waited for, one that stands still is resumed") {
     Stage stage;
-    stage.world.source = GuestState::paused;
-    stage.world.destination = GuestState::running;
-    stage.world.postcopy = PostcopyState::running;
+    half_moved(stage, PostcopyState::running);
     stage.world.sample.memory_remaining = mebibytes(100);
-    auto unfinished = died_in(Phase::switched);
-    unfinished.resumable = MigrationCall{};
+    const auto unfinished = died_in_postcopy(Phase::switched);
     stage.events.at(seconds(5), std::nullopt,
                     [](World& world) { world.sample.memory_remaining = mebibytes(50); });
     stage.events.at(seconds(14), std::nullopt, [&](World& world) {
