@@ -32,7 +32,8 @@ Result<Unfinished> unfinished_from(const history::Story& story, const Json& plan
         const auto call = plan.value("call", Json::object());
         unfinished.resumable = resumable_from_json(call);
         const auto asked = plan.value("asked", Json::object());
-        if (const auto resuming = asked.find("postcopy_resume_ms"); resuming != asked.end()) {
+        if (const auto resuming = asked.find("postcopy_resume_ms");
+            resuming != asked.end() && resuming->is_number_integer()) {
             unfinished.resuming = milliseconds(resuming->get<std::int64_t>());
         }
         if (call.is_object()) {
