@@ -445,6 +445,14 @@ void a_late_drain_hands_over_all_the_same() {
     relays.flow.table = TableId::all;
     relays.cookies = own_flows();
     MUST(connect("a").change(relays));
+    // so many others that what is watched there is told late
+    std::vector<FlowMod> others;
+    for (std::uint16_t number = 0; number < 20000; ++number) {
+        auto match = from_port(Port{2}, mac(2));
+        match.set(field::eth_type, std::uint16_t{0x0800}).set(field::ip_proto, std::uint8_t{17});
+        others.push_back(FlowMod::add(flow(match.set(field::udp_dst, number), to_port(Port{4}))));
+    }
+    MUST(connect("b").change_all(others));
     Ovs late(work, MUST(parse_remains(registry.remains)), registry);
     MUST(late.drain());
     CHECK(registry.report.state == DrainState::drained);
