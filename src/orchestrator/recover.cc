@@ -10,6 +10,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
     SettleRules rules;
     rules.before = unfinished.before;
     rules.paused_on_purpose = unfinished.paused_on_purpose;
+    rules.has_run_there = unfinished.phase >= Phase::switched;
     rules.running = options.patience;
     rules.abort_running = options.abort_running;
     rules.resumable = unfinished.resumable;

@@ -11,6 +11,8 @@ namespace vmigrate {
 namespace {
 
 constexpr milliseconds kAskAgain{500};
+/// A guest without a process on either side does not come back by itself.
+constexpr milliseconds kNowhere{5'000};
 /// libvirt's call returns soon after the guest has all its memory.
 constexpr milliseconds kLastWord{10'000};
 
@@ -18,6 +20,7 @@ Truth ask(const SettleRules& rules, const Edges& edges) {
     Truth truth;
     truth.before = rules.before;
     truth.paused_on_purpose = rules.paused_on_purpose;
+    truth.has_run_there = rules.has_run_there;
     truth.source = edges.hypervisor.guest_state(Side::source);
     truth.destination = edges.hypervisor.guest_state(Side::destination);
     truth.job_active = edges.hypervisor.job_active();
@@ -25,6 +28,13 @@ Truth ask(const SettleRules& rules, const Edges& edges) {
         truth.postcopy = edges.hypervisor.postcopy_state();
     }
     return truth;
+}
+
+bool has_no_process(const Truth& truth) {
+    const auto none = [](GuestState state) {
+        return state == GuestState::shut_off || state == GuestState::absent;
+    };
+    return none(truth.source) && none(truth.destination) && !truth.job_active.value_or(true);
 }
 
 /// Carries a step out between its intent and its end. A journal that cannot be written does not
@@ -166,8 +176,10 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
                 cancel();
             }
         }
-        if (now - unclear_since >= rules.unclear) {
-            return given_up(truth, std::move(verdict), rules.unclear, standstill.silent(now));
+        const auto unclear =
+            has_no_process(truth) ? std::min(rules.unclear, kNowhere) : rules.unclear;
+        if (now - unclear_since >= unclear) {
+            return given_up(truth, std::move(verdict), unclear, standstill.silent(now));
         }
         if (verdict.kind == Verdict::Kind::still_migrating) {
             waiting.still("waiting: " + verdict.reason, now);

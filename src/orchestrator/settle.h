@@ -31,6 +31,7 @@ struct SourceRemains {
 struct SettleRules {
     GuestState before = GuestState::running;
     bool paused_on_purpose = false;
+    bool has_run_there = false;  ///< as far as is known
     /// How long an unclear answer is asked again.
     milliseconds unclear{std::chrono::seconds(30)};
     /// How long a migration that libvirt still carries on may go on before it is cancelled.

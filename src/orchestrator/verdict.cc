@@ -21,15 +21,21 @@ std::string both(const Truth& truth) {
                        name_of(truth.destination));
 }
 
-/// A guest that was shut off moves as a definition: whoever defines it has it.
+bool is_defined(GuestState state) {
+    return has_memory(state) || state == GuestState::shut_off;
+}
+
+/// A guest that was shut off moves as a definition: whoever defines it has it, unless somebody has
+/// started it meanwhile where it was.
 Verdict judge_definition(const Truth& truth) {
     if (truth.source == GuestState::unreachable || truth.destination == GuestState::unreachable) {
         return verdict(Kind::unknown, both(truth) + "; ask again when both daemons answer");
     }
-    if (truth.destination == GuestState::shut_off) {
+    if (is_defined(truth.destination) && !has_memory(truth.source) &&
+        truth.source != GuestState::incoming) {
         return verdict(Kind::on_destination, "the destination defines the guest");
     }
-    if (truth.source == GuestState::shut_off) {
+    if (is_defined(truth.source) && truth.destination == GuestState::absent) {
         return verdict(Kind::on_source, "the source still defines the guest");
     }
     return verdict(Kind::unknown, both(truth) + "; look with 'virsh list --all' on both hosts");
@@ -104,6 +110,12 @@ Verdict judge(const Truth& truth) {
     }
     if (truth.source == GuestState::paused && !has_memory(truth.destination) &&
         truth.destination != GuestState::incoming) {
+        if (truth.has_run_there && truth.before != GuestState::paused) {
+            return verdict(Kind::unknown,
+                           "the guest has run on the destination and ended there, and what is "
+                           "paused on the source is from before: do not resume it, start the guest "
+                           "again on the destination, then 'vmigrate recover'");
+        }
         return truth.before == GuestState::paused
                    ? verdict(Kind::on_source, "the guest is paused on the source, as before")
                    : verdict(Kind::unknown,
@@ -112,9 +124,9 @@ Verdict judge(const Truth& truth) {
     }
     if (truth.source == GuestState::shut_off || truth.source == GuestState::absent) {
         return verdict(Kind::unknown,
-                       both(truth) +
-                           "; the guest's process has ended on the source, see QEMU's log "
-                           "there before you start it again");
+                       fmt::format("the guest runs nowhere ({}): its process has ended, see QEMU's "
+                                   "log; start it again on the {}, then 'vmigrate recover'",
+                                   both(truth), truth.has_run_there ? "destination" : "source"));
     }
     return verdict(Kind::unknown, both(truth) + "; look with 'virsh list --all' on both hosts");
 }

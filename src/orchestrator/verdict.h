@@ -22,6 +22,8 @@ struct Truth {
     bool paused_on_purpose = false;
     /// nullopt = cannot tell, or there was none.
     std::optional<PostcopyState> postcopy;
+    /// It has run on the destination: whatever the source still has is older. For the reason only.
+    bool has_run_there = false;
 };
 
 struct Verdict {

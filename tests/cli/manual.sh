@@ -50,6 +50,7 @@ for command in $commands; do
     same "completion of $command" "$options" "$(completed vmigrate "$command" -)"
     own=$(grep -vxF -e "$(tr ' ' '\n' <<<"$common")" <<<"$options" || true)
     case $command in
+    recover) same "vmigrate-recover(1)" "$own" "$(page_options "$man/vmigrate-recover.1")" ;;
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \
         "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach -e --wait-drain)" ;;

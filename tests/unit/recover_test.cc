@@ -139,6 +139,28 @@ TEST_CASE("nobody answers: nothing is done") {
     CHECK(!did(stage, "abort"));
 }
 
+TEST_CASE("a guest that was lost is not waited for like one that may come back") {
+    Stage stage;
+    stage.world.source = GuestState::shut_off;
+    const auto record = recover(died_in(Phase::precopy), {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::unknown);
+    CHECK(record->reason.find("runs nowhere") != std::string::npos);
+    CHECK(stage.world.clock.elapsed() < seconds(6));
+}
+
+TEST_CASE("what is paused on the source is not to be resumed when it has run on the destination") {
+    for (const auto phase : {Phase::handover, Phase::switched}) {
+        Stage stage;
+        stage.world.source = GuestState::paused;
+        const auto record = recover(died_in(phase), {}, stage.edges);
+        REQUIRE(record);
+        CHECK(record->outcome == Outcome::unknown);
+        CHECK((record->reason.find("do not resume it") != std::string::npos) ==
+              (phase == Phase::switched));
+    }
+}
+
 TEST_CASE("a post-copy that broke off is resumed, and nobody ends the guest when it cannot be") {
     for (const bool comes_back : {true, false}) {
         CAPTURE(comes_back);
