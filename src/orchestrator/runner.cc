@@ -24,6 +24,8 @@ constexpr milliseconds kNoCallsAfterStop{500};
 /// QEMU stops a guest that nobody holds just after it has begun an iteration, so this long nobody
 /// asks what remains: whoever does then hears of the stop when it is over.
 constexpr milliseconds kMayStop{30};
+/// How long beyond its blackout ceiling a guest may stand still before its switchover is given up.
+constexpr milliseconds kStandsStill{10'000};
 /// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
 
@@ -151,6 +153,9 @@ class Run {
         }
         if (phase_ == Phase::handover && edges_.clock.now() - stopped_at_ < kNoCallsAfterStop) {
             return;
+        }
+        if (phase_ == Phase::handover && !steering_.postcopy()) {
+            end_standstill();
         }
         const auto sample = take_sample();
         if (!sample) {
@@ -410,10 +415,27 @@ class Run {
         }
     }
 
+    /// The network between the hosts is away, say, and nobody knows for how long: on the source the
+    /// guest can go on. QEMU takes this only as long as the destination has not got all of it.
+    void end_standstill() {
+        const auto most = steering_.options().blackout_ceiling + kStandsStill;
+        if (!abort_reason_.empty() || edges_.clock.now() - stopped_at_ < most) {
+            return;
+        }
+        if (!edges_.hypervisor.abort()) {
+            return;  // asked again at the next look
+        }
+        abort_reason_ = fmt::format(
+            "the guest has stood still for {} and does not come to run on {}: it goes on on {}",
+            format_time(most), plan_.destination.host.name, plan_.source.name);
+        log_.notice("aborting: " + abort_reason_);
+    }
+
     void conclude() {
         SettleRules rules;
         rules.before = plan_.guest.state;
         rules.paused_on_purpose = plan_.request.suspend;
+        rules.has_run_there = phase_ >= Phase::switched;
         if (plan_.call.postcopy) {
             rules.resumable = plan_.call;
             rules.resuming = steering_.options().postcopy_resume;
