@@ -6,182 +6,48 @@
 #include "cli/command.h"
 #include "cli/drain.h"
 #include "cli/exit_code.h"
-#include "cli/network.h"
+#include "cli/follow.h"
 #include "cli/progress.h"
+#include "cli/recover_all.h"
 #include "cli/report.h"
-#include "cli/signals.h"
 #include "cli/terminal.h"
-#include "libvirt/migration.h"
-#include "libvirt/survey.h"
-#include "orchestrator/recover.h"
+#include "libvirt/session.h"
 
 namespace vmigrate::cli {
 namespace {
 
-/// What the dead process had planned and done, from its plan and steps.
-Result<Unfinished> unfinished_from(const history::Story& story, const Json& plan) {
-    Unfinished unfinished;
-    unfinished.id = story.entry.id;
-    unfinished.phase = story.entry.phase;
-    if (plan.is_object()) {
-        const auto state = plan.value("guest_state", std::string("running"));
-        unfinished.before = state == name_of(GuestState::paused)     ? GuestState::paused
-                            : state == name_of(GuestState::shut_off) ? GuestState::shut_off
-                                                                     : GuestState::running;
-        unfinished.paused_on_purpose = plan.value("paused_on_purpose", false);
-        const auto call = plan.value("call", Json::object());
-        unfinished.resumable = resumable_from_json(call);
-        const auto asked = plan.value("asked", Json::object());
-        if (const auto resuming = asked.find("postcopy_resume_ms");
-            resuming != asked.end() && resuming->is_number_integer()) {
-            unfinished.resuming = milliseconds(resuming->get<std::int64_t>());
-        }
-        if (call.is_object()) {
-            unfinished.remains.keeps_definition = !call.value("undefine_source", true);
-            for (const auto& entry : call.value("volumes", Json::array())) {
-                auto volume = volume_from_json(entry.dump());
-                if (volume && call.value("remove_source_disks", false)) {
-                    unfinished.remains.volumes.push_back(std::move(*volume));
-                }
-            }
-        }
-    }
-    for (const auto& row : story.steps) {
-        if (row.step == Step::save_originals && row.done) {
-            unfinished.leftovers.originals = row.detail;
-        } else if (row.step == Step::make_volume) {
-            auto volume = volume_from_json(row.detail);
-            if (!volume) {
-                return fail(volume.error());
-            }
-            auto& list = row.done ? unfinished.leftovers.volumes : unfinished.leftovers.intended;
-            list.push_back(std::move(*volume));
-        }
-    }
-    return unfinished;
-}
-
-Result<std::unique_ptr<libvirt::Session>> session_to(const Config& config,
-                                                     const std::string& name) {
-    const auto host = config.host(name);
-    if (!host) {
-        return fail(host.error());
-    }
-    return libvirt::Session::open(*host);
-}
-
-struct Context {
-    const Config& config;
-    history::Store& store;
-    RecoverOptions options;
-    history::Takeover takeover;
-    bool json;
-    Interrupts& interrupts;
-    SystemClock clock;
-};
-
-/// Everything that only `recover` itself has to outlive.
-struct Connected {
-    std::unique_ptr<libvirt::Session> source;
-    std::unique_ptr<libvirt::Session> destination;
-    std::unique_ptr<Hypervisor> hypervisor;
-    std::unique_ptr<LocationRegistry> locations;
-    std::unique_ptr<NetworkHandover> network;
-};
-
-/// As it is on either side; one of them may have lost it.
-Result<GuestFacts> find_guest(const std::vector<libvirt::Session*>& sessions,
-                              const GuestRef& guest) {
-    GuestFacts facts;
-    facts.ref = guest;
-    facts.state = GuestState::shut_off;  // no traffic where it is nowhere
-    for (auto* session : sessions) {
-        auto found = libvirt::describe_guest(*session, guest.uuid);
-        if (!found) {
-            return fail(found.error());
-        }
-        if (*found && (*found)->state != GuestState::shut_off) {
-            return std::move(**found);
-        }
-    }
-    return facts;
-}
-
-/// Both daemons have to answer before the dead process's lease is taken over.
-Result<Connected> connect(const Context& context, const history::Entry& entry, EventQueue& events) {
-    auto source = session_to(context.config, entry.source);
-    auto destination = session_to(context.config, entry.destination);
-    if (!source || !destination) {
-        return fail(!source ? source.error() : destination.error());
-    }
-    auto hypervisor = libvirt::make_hypervisor(**source, **destination, entry.guest, events);
-    if (!hypervisor) {
-        return fail(hypervisor.error());
-    }
-    const auto guest = find_guest({source->get(), destination->get()}, entry.guest);
-    if (!guest) {
-        return fail(guest.error());
-    }
-    auto locations = context.store.locations();
-    auto network = make_network(context.config, Options{},
-                                {*guest,
-                                 entry.source,
-                                 entry.destination,
-                                 *locations,
-                                 destination->get(),
-                                 {},
-                                 [&context, id = entry.id] {
-                                     return drain_in_background(context.config, context.store, id);
-                                 }});
-    if (!network) {
-        return fail(network.error());
-    }
-    return Connected{std::move(*source), std::move(*destination), std::move(*hypervisor),
-                     std::move(locations), std::move(*network)};
-}
-
-Result<Record> recover_one(Context& context, const history::Entry& entry) {
-    if (entry.outcome && *entry.outcome != Outcome::unknown) {
-        return fail(ErrorKind::usage, fmt::format("{} has ended ({}), nothing to recover",
-                                                  describe(entry), name_of(*entry.outcome)));
-    }
-    EventQueue events;
-    const auto edges = connect(context, entry, events);
-    if (!edges) {
-        return fail(edges.error());
-    }
-    const auto journal = context.store.adopt(entry.id, context.takeover);
-    if (!journal) {
-        return fail(journal.error());
-    }
-    const auto story = context.store.story(entry.id);
-    if (!story) {
-        return fail(story.error());
-    }
-    const auto plan = Json::parse(story->plan_json, nullptr, false);
-    const auto unfinished = unfinished_from(*story, plan);
-    if (!unfinished) {
-        return fail(unfinished.error());
-    }
-    TerminalLine line(stderr);
-    TerminalStatus terminal_status(line, context.clock);
-    JsonStatus json_status;
-    Status& status = context.json ? static_cast<Status&>(json_status) : terminal_status;
-    context.interrupts.abort_through(&events);
-    auto record =
-        recover(*unfinished, context.options,
-                {*edges->hypervisor, *edges->network, **journal, status, events, context.clock});
-    context.interrupts.abort_through(nullptr);
-    line.end();
-    if (record && context.json) {
+int tell(const history::Entry& entry, const Record& record, bool json) {
+    if (json) {
         Json result = {{"event", "result"}};
-        result.update(to_json(*record));
+        result.update(to_json(record));
         print_line(result);
-    } else if (record) {
-        fmt::print("{}", outcome_text(*record, plan));
+    } else {
+        const Json names = {{"guest", entry.guest.name},
+                            {"source", entry.source},
+                            {"destination", entry.destination}};
+        fmt::print("{}", outcome_text(record, names));
         std::fflush(stdout);
     }
-    return record;
+    return exit_code(record);
+}
+
+/// With its progress on the terminal, and a whole report. One that has its verdict is told again.
+int recover_one(const Config& config, history::Store& store, const history::Entry& entry,
+                const RecoveryRules& rules, bool json, Interrupts& interrupts) {
+    if (entry.outcome && *entry.outcome != Outcome::unknown) {
+        return tell(entry, record_of(entry), json);
+    }
+    const SystemClock clock;
+    TerminalLine line(stderr);
+    TerminalStatus terminal_status(line, clock);
+    JsonStatus json_status;
+    Status& status = json ? static_cast<Status&>(json_status) : terminal_status;
+    EventQueue events;
+    interrupts.abort_through(&events);
+    const auto record = recover_migration(config, store, entry, rules, status, events);
+    interrupts.abort_through(nullptr);
+    line.end();
+    return record ? tell(entry, *record, json) : complain(record.error());
 }
 
 /// Migrations that ended unknown, as far as they are the last word on their guest.
@@ -239,27 +105,6 @@ Result<std::vector<history::Entry>> select(history::Store& store,
     return entries;
 }
 
-/// The worst of several: a person to look, then problems, then what did not move.
-int worse(int one, int other) {
-    const auto rank = [](int code) {
-        switch (code) {
-            case kExitDone:
-                return 0;
-            case kExitStays:
-                return 1;
-            case kExitInterrupted:
-                return 2;
-            case kExitProblems:
-                return 3;
-            case kExitUnknown:
-                return 5;
-            default:
-                return 4;
-        }
-    };
-    return rank(one) >= rank(other) ? one : other;
-}
-
 }  // namespace
 
 int run_recover(const Words& words) {
@@ -299,19 +144,16 @@ int run_recover(const Words& words) {
     const auto only = which ? std::optional(entries->front().id) : std::nullopt;
     std::erase_if(*entries, is_draining);
     const libvirt::EventLoop loop;
-    Context context{
-        *config,
-        **store,
-        {},
-        elsewhere ? history::Takeover::from_out_of_sight : history::Takeover::from_the_dead,
-        arguments.json(),
-        interrupts,
-        {}};
-    context.options.abort_running = abort;
+    RecoveryRules rules;
+    rules.options.abort_running = abort;
+    if (elsewhere) {
+        rules.takeover = history::Takeover::from_out_of_sight;
+    }
     int code = kExitDone;
-    for (const auto& entry : *entries) {
-        const auto record = recover_one(context, entry);
-        code = worse(code, record ? exit_code(*record) : complain(record.error()));
+    if (all) {
+        code = recover_all(*config, *entries, rules, arguments.json(), interrupts);
+    } else if (!entries->empty()) {
+        code = recover_one(*config, **store, entries->front(), rules, arguments.json(), interrupts);
     }
     const auto resumed = resume_drains(*config, **store, only, arguments.json());
     if (!resumed) {

@@ -200,6 +200,9 @@ Result<void> Migration::subscribe(End& end) {
 
 Result<void> Migration::listen() {
     for (auto* end : {&source_, &destination_}) {
+        if (end->session.connection() == nullptr) {
+            continue;  // when it answers
+        }
         if (auto done = subscribe(*end); !done) {
             return done;
         }

@@ -2,7 +2,8 @@
 //
 // The real Hypervisor: one migration of one guest between two sessions. Registers for raw QEMU
 // events and lifecycle events on both sides when made and pushes them into `events` until it is
-// destroyed. Ownership: borrows both sessions and the queue.
+// destroyed; to a session that is not open, when it is. Ownership: borrows both sessions and the
+// queue.
 #pragma once
 
 #include <memory>

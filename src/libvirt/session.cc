@@ -100,6 +100,10 @@ Result<std::unique_ptr<Session>> Session::open(const HostAccess& access, millise
     return session;
 }
 
+std::unique_ptr<Session> Session::unopened(const HostAccess& access) {
+    return std::unique_ptr<Session>(new Session(access));
+}
+
 Session::~Session() {
     close(connection_, kClosePatience);
 }

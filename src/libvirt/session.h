@@ -55,6 +55,8 @@ class Session {
     /// Connects; gives up after `patience`.
     static Result<std::unique_ptr<Session>> open(const HostAccess& access,
                                                  milliseconds patience = seconds(10));
+    /// To a host that does not answer; reconnect() tries again.
+    static std::unique_ptr<Session> unopened(const HostAccess& access);
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -70,7 +72,7 @@ class Session {
   private:
     explicit Session(HostAccess access) : access_(std::move(access)) {}
     HostAccess access_;
-    _virConnect* connection_ = nullptr;  ///< null after a failed reconnect
+    _virConnect* connection_ = nullptr;  ///< null when unopened, or after a failed reconnect
     milliseconds open_time_{};
 };
 
