@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# One cell of the fault matrix: a fault at a phase of a migration, and what must hold after it. For tests/fault/matrix
+# and tests/lab/fault-matrix.sh. The phase is a line of the journal: vmigrate is stopped by sync_fault.so right after it
+# was made durable, the fault is done, vmigrate goes on. A cell begins with one sane guest on $here, and ends with one.
+# shellcheck source=tests/lab/vm-common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lab/vm-common.sh"
+FAULT=$BUILD/tests/fault/sync_fault.so
+[ -e "$FAULT" ] || fail "no $FAULT: build it first"
+
+# shellcheck disable=SC2034  # for who sources this
+phases=(planned locked prepared precopy handover switched draining)
+# shellcheck disable=SC2034
+faults=(vmigrate source-libvirtd destination-libvirtd source-qemu destination-qemu migration-network management-network
+    disk-full switches)
+
+patience=100 # seconds that anything of vmigrate may take
+nodes=(host1 host2)
+here=host1 there=host2 boots=1
+
+cells_up() { # ovs|bridge
+    if [ "$1" = ovs ]; then
+        lab up 2 --fabric ovs
+        nodes+=(gateway)
+    else
+        lab up 2
+    fi
+    make_guest g --memory 128M --disk 16M:local --workload "memory=24M dirty-rate=10M"
+    before=$(settings_of host1 g)
+    xml=$(echo "$LAB_STATE"/guests/*/domain.xml)
+    database=$LAB_STATE/history.db
+}
+on_switches() { [ "${#nodes[@]}" -gt 2 ]; }
+
+# One line that says why a cell makes no sense; nothing when it does.
+not_applicable() { # PHASE FAULT
+    case $1/$2 in
+    planned/destination-qemu | locked/destination-qemu) echo "there is none yet" ;;
+    draining/source-qemu) echo "it has ended already" ;;
+    */switches) on_switches || echo "only with the network part" ;;
+    esac
+}
+
+# What keeps a migration in that phase until the fault has been done.
+options_for() { # PHASE
+    case $1 in
+    handover) echo --compression off --set auto-converge=off --set downtime-limit=12s --set blackout-ceiling=15s ;;
+    switched | draining) echo --set blackout-ceiling=10s ;;
+    *) echo --bandwidth 8MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
+        --set timeout=12s --set blackout-ceiling=10s ;;
+    esac
+}
+# QEMU sends what remains at the switchover as fast as the link can.
+slow_link() { lab exec "$here" tc qdisc replace dev mig root tbf rate 80mbit burst 64kb latency 400ms; }
+fast_link() { lab exec "$here" tc qdisc del dev mig root 2>/dev/null || true; }
+
+kill_qemu() { lab exec "$1" pkill -9 -x qemu-system-x86 || true; }
+restart_libvirtd() {
+    lab stop-libvirtd "$1"
+    lab start-libvirtd "$1"
+}
+restart_switch() {
+    lab stop-switch "$1"
+    lab start-switch "$1"
+}
+inject() { # FAULT
+    case $1 in
+    vmigrate) lab exec admin pkill -9 -x vmigrate ;;
+    source-libvirtd) restart_libvirtd "$here" ;;
+    destination-libvirtd) restart_libvirtd "$there" ;;
+    source-qemu) kill_qemu "$here" ;;
+    destination-qemu) kill_qemu "$there" ;;
+    migration-network) lab cut "$there" mig ;;
+    management-network) lab cut "$there" mgmt ;;
+    switches) restart_switch "$here" && restart_switch "$there" ;;
+    esac
+}
+heal() {
+    fast_link
+    lab join "$there" mig
+    lab join "$there" mgmt
+}
+
+# What vmigrate says is in said.json and said.err.
+begin() { # FAULT_OF_SYNC OPTION...
+    local harm=$1
+    shift
+    lab exec admin env LD_PRELOAD="$FAULT" VMIGRATE_FAULT="$harm" "$VMIGRATE" start g --no-measure --json \
+        --to "$there" "$@" >"$LAB_STATE/said.json" 2>"$LAB_STATE/said.err" &
+    starter=$!
+}
+said() { tail -qn 4 "$LAB_STATE"/said.{json,err} | cut -c1-300; }
+is_stopped() { lab exec admin pgrep -x -r T vmigrate >/dev/null; }
+stopped_or_ended() { is_stopped || ! kill -0 "$starter" 2>/dev/null; }
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
+# ends PID WHAT: its exit code in $code
+ends() {
+    eventually "$patience" has_ended "$1" || {
+        lab exec admin pkill -9 -x vmigrate || true
+        problem "$2 has no verdict after $patience s: $(said)"
+    }
+    code=0
+    wait "$1" || code=$?
+}
+recover() { # in $code and $out
+    lab exec admin "$VMIGRATE" recover --all >"$LAB_STATE/recovered" 2>&1 &
+    ends $! "recover"
+    out=$(cat "$LAB_STATE/recovered")
+}
+
+# problem TEXT: the cell has failed, and goes on only to leave a sane guest
+problem() { problems+=("$*"); }
+
+last() { # JQ-FILTER on the newest migration
+    vm history --limit 1 --json | jq -r "$1"
+}
+went_there() { vm show "$(last .id)" --json | jq -e 'any(.timeline[]; .phase == "switched")' >/dev/null; }
+runs_on() { where_is g | xargs; }
+is_defined() { lab exec "$1" virsh dominfo g >/dev/null 2>&1; }
+is_gone() { ! is_defined "$1"; }
+volumes_on() { lab exec "$1" virsh vol-list local 2>/dev/null | grep -c guest || true; }
+own_left() { own_flows "${nodes[@]}"; }
+no_flow_left() { [ -z "$(own_left)" ]; }
+leases() { sqlite3 "$database" "SELECT group_concat(guest_name) FROM leases"; }
+unlimited() { # HOST: nothing limits what the guest writes
+    lab exec "$1" virsh -q qemu-monitor-command g '{"execute":"query-block"}' |
+        jq -e '[.return[].inserted | select(.) | .bps, .iops] | all(. == 0)' >/dev/null
+}
+no_vmigrate() { ! lab exec admin pgrep -x vmigrate >/dev/null; }
+beats() { # since $now
+    [ "$(heartbeat_field g packets --since "$now")" -gt 0 ]
+}
+
+# The exit code of a command and where the guest is have to agree.
+agrees() { # WHAT CODE
+    local runs
+    runs=$(runs_on)
+    case $2 in
+    0 | 4) [ "$runs" = "$there" ] || problem "$1 ended with $2, but it runs on: $runs" ;;
+    1 | 3 | 130) [ "$runs" = "$here" ] || problem "$1 ended with $2, but it runs on: $runs" ;;
+    5) told=1 ;;
+    137) [ "$fault" = vmigrate ] || problem "$1 was killed" ;;
+    *) problem "$1 ended with $2: $(said)" ;;
+    esac
+}
+
+# What a person does whom vmigrate has told that it cannot tell.
+rescue() {
+    local host=$here
+    if [ "$(runs_on)" = "host1 host2" ]; then
+        lab exec "$here" virsh destroy g >/dev/null
+        return
+    fi
+    for host in "$here" "$there"; do
+        if [ "$(state_on "$host" g)" = paused ] && [ "$(state_on "$there" g)" != "$(state_on "$here" g)" ]; then
+            lab exec "$host" virsh resume g >/dev/null && return
+        fi
+    done
+    # lost: started again where it was last, with that disk
+    host=$here
+    ! went_there || host=$there
+    is_defined "$host" || lab exec "$host" virsh define "$xml" >/dev/null
+    lab exec "$host" virsh start g >/dev/null
+    boots=$((boots + 1))
+    now=$(lab clock)
+    eventually 60 beats || problem "a guest that was started again is silent"
+}
+
+nothing_left() {
+    local outcome runs other
+    outcome=$(last '"\(.outcome) \(.ended)"')
+    runs=$(runs_on)
+    case $outcome in
+    null* | *null | unknown*) problem "the history has no end: $outcome" ;;
+    moved*) [ "$runs" = "$there" ] || problem "history: ${outcome% *}, but it runs on: $runs" ;;
+    failed*) [ "$runs" = "$here" ] || problem "history: ${outcome% *}, but it runs on: $runs" ;;
+    esac
+    other=$there
+    [ "$runs" != "$there" ] || other=$here
+    eventually 20 is_gone "$other" || problem "$other still has it: $(state_on "$other" g)"
+    [ "$runs" = host1 ] || [ "$runs" = host2 ] || { problem "it runs on: $runs"; return; }
+    [ "$(settings_of "$runs" g)" = "$before" ] || problem "other settings in its QEMU"
+    unlimited "$runs" || problem "what it writes is limited"
+    [ "$(volumes_on "$runs")" -eq 1 ] || problem "its volume is missing on $runs"
+    [ "$(volumes_on "$other")" -eq 0 ] || problem "a volume is left on $other"
+    [ -z "$(leases)" ] || problem "a lease is left: $(leases)"
+    if on_switches; then
+        [ "$runs" = "$here" ] || lab location g "$runs"
+        eventually 20 no_flow_left || problem "flows are left: $(own_left | sed -n 1,3p)"
+    fi
+    eventually 20 no_vmigrate || problem "a process is left"
+    now=$(lab clock)
+    eventually 10 beats || problem "it is silent"
+    lab heartbeat --json g >"$LAB_STATE/beats"
+    [ "$(jq .errors "$LAB_STATE/beats")" -eq 0 ] || problem "its verifier found errors"
+    [ "$(jq .boots "$LAB_STATE/beats")" -eq "$boots" ] || problem "it was started again"
+}
+
+# cell PHASE FAULT: one of ok, told, n.a. and FAIL in $verdict, in $problems what differed
+# shellcheck disable=SC2034  # for who sources this
+cell() {
+    local phase=$1
+    fault=$2 problems=() told='' verdict=ok
+    [ -z "$(not_applicable "$phase" "$fault")" ] || { verdict=n.a.; return; }
+    # shellcheck disable=SC2046  # options are words
+    set -- $(options_for "$phase")
+    lab set g dirty-rate=10M
+    [ "$phase" != handover ] || slow_link
+    if [ "$fault" = disk-full ]; then
+        begin "full:$phase" "$@"
+    else
+        begin "stop:$phase" "$@"
+        eventually 60 stopped_or_ended || problem "neither stopped nor ended"
+        if is_stopped; then
+            inject "$fault"
+            lab exec admin pkill -CONT -x vmigrate || true
+        else
+            problem "it did not come to $phase: $(said)"
+        fi
+    fi
+    ends "$starter" "start"
+    first=$code
+    heal
+    # libvirt may still be at it, and shall come to an end
+    lab set g dirty-rate=0 2>/dev/null || true
+    lab exec "$here" virsh -q migrate-setspeed g 1000 2>/dev/null || true
+    [ "$fault" = disk-full ] || agrees start "$first"
+    recover
+    case $code in
+    5)
+        told=1
+        [[ $out == *source:* || $out == *daemons* || $out == *paused* ]] || problem "it does not say where to look: $out"
+        rescue
+        recover
+        ;;
+    esac
+    second=$code
+    case $second in
+    0 | 1 | 4) ;;
+    *) problem "recover ended with $second: $out" ;;
+    esac
+    nothing_left
+    recover
+    [ "$code" -eq 0 ] || problem "recover a second time: $code: $out"
+    [ "$(runs_on)" != "$there" ] || { local other=$here; here=$there there=$other; }
+    [ -z "$told" ] || verdict=told
+    [ ${#problems[@]} -eq 0 ] || verdict=FAIL
+}
