@@ -27,7 +27,7 @@ void start_disks(SettingsStore& settings, Counters& counters) {
         const std::string name = std::string("vd") + letter;
         const int fd = open(("/dev/" + name).c_str(), O_RDWR | O_DIRECT | O_CLOEXEC);
         if (fd >= 0) {
-            auto* disk = new DiskLoad(settings, counters, name, fd, letter);  // lives for ever
+            auto* disk = new DiskLoad(settings, counters, name, fd);  // lives for ever
             std::thread(&DiskLoad::write_forever, disk).detach();
             std::thread(&DiskLoad::verify_forever, disk).detach();
         }

@@ -7,22 +7,16 @@
 #include <cstdio>
 #include <cstring>
 
+#include "guest/pattern.h"
+
 namespace vmigrate::lab {
 namespace {
 
 constexpr std::size_t kPageBytes = kWordsPerPage * sizeof(std::uint64_t);
-constexpr std::size_t kRowWords = 16;
 constexpr std::uint64_t kMagic = 0x6567615064614f4c;  // "LOadPage"
-
-// The first words of a page that is not zero.
-enum Header : std::size_t { kMagicWord, kPageWord, kSequenceWord, kSumWord, kHeaderWords };
 
 // Room for the kernel, the ledger and what the other threads need.
 constexpr std::uint64_t kReserveBytes = 24 << 20;
-
-std::uint64_t page_sum(const std::uint64_t* page) {
-    return checksum(page, kWordsPerPage) - page[kSumWord] * weight(kSumWord);
-}
 
 std::uint64_t free_bytes() {
     struct sysinfo info = {};
@@ -30,66 +24,25 @@ std::uint64_t free_bytes() {
     return static_cast<std::uint64_t>(info.freeram) * info.mem_unit;
 }
 
+bool all_zero(const std::uint64_t* words, std::size_t size) {
+    return std::all_of(words, words + size, [](std::uint64_t word) { return word == 0; });
+}
+
 }  // namespace
 
-MemoryLoad::Kind MemoryLoad::kind(std::size_t page) const {
-    const std::uint64_t share = (page * 0x9e3779b97f4a7c15 >> 32) % 100;
-    if (share < shares_.zero) {
-        return Kind::kZero;
-    }
-    return share < shares_.zero + shares_.random ? Kind::kRandom : Kind::kText;
+Block MemoryLoad::block(std::size_t page) const {
+    return {words(page), kWordsPerPage, kMagic, page};
 }
 
-// Text is rows of 128 bytes, like a table's: a key, a counter, a small and a large number, four
-// words, two values that say nothing to a compressor, and the blanks that a field of fixed length
-// ends with. zlib makes 34 % of it and LZ4 47 %, about as of a large database's memory.
-std::uint64_t MemoryLoad::content(Kind kind, std::size_t page, std::size_t position,
-                                  std::uint64_t random) {
-    if (kind == Kind::kRandom) {
-        return random;
-    }
-    static constexpr char kWords[8][9] = {"shipped ", "pending ", "invoice ", "customer",
-                                          "returned", "warehous", "priority", "        "};
-    std::uint64_t word = 0;
-    const auto field = position % kRowWords;
-    switch (field) {
-        case 0:
-            return page * (kWordsPerPage / kRowWords) + position / kRowWords;
-        case 1:
-            return random & 0xffff;
-        case 2:
-            return random >> 24;
-        case 3:
-            return 0;
-        case 8:
-            return random * 0x9e3779b97f4a7c15;
-        case 9:
-            return (random >> 7) * 0xd1342543de82ef95;
-        default:
-            std::memcpy(&word, kWords[field < 8 ? random >> (3 * field) & 7 : 7], sizeof word);
-            return word;
-    }
-}
-
-void MemoryLoad::fill(std::size_t page, std::uint64_t sequence) {
-    std::uint64_t* p = words(page);
-    const Kind k = kind(page);
-    if (k == Kind::kZero) {
-        std::memset(p, 0, kPageBytes);
+void MemoryLoad::fill(std::size_t page, std::uint32_t sequence) {
+    const PageKind k = kind(page);
+    if (k == PageKind::kZero) {
+        std::memset(words(page), 0, kPageBytes);
+        ledger_->set(page, {sequence, Content::kZeroes});
         return;
     }
-    p[kMagicWord] = kMagic;
-    p[kPageWord] = page;
-    p[kSequenceWord] = sequence;
-    std::uint64_t random = random_.next();
-    for (std::size_t i = kHeaderWords; i < kWordsPerPage; ++i) {
-        if (k == Kind::kRandom || i % kRowWords == 0) {
-            random = random_.next();  // one for a row: filling is a good part of the boot
-        }
-        p[i] = content(k, page, i, random);
-    }
-    p[kSumWord] = page_sum(p);
-    ledger_->set(page, {sequence, p[kSumWord]});
+    PageContent::fill(k, page, words(page), random_);
+    ledger_->set(page, stamp(block(page), {sequence, stamp_time_ns()}));
 }
 
 void MemoryLoad::reshape(const Settings& settings) {
@@ -107,7 +60,7 @@ void MemoryLoad::reshape(const Settings& settings) {
                     static_cast<unsigned long long>(size), static_cast<unsigned long long>(most));
         size = most;
     }
-    shares_ = settings;
+    made_ = settings;
     pages_ = std::max<std::size_t>(size / kPageBytes, 16);
     void* memory = mmap(nullptr, pages_ * kPageBytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -118,121 +71,165 @@ void MemoryLoad::reshape(const Settings& settings) {
     // small pages: the hypervisor tracks those, and a hot set is seldom contiguous
     madvise(memory, pages_ * kPageBytes, MADV_NOHUGEPAGE);
     memory_ = static_cast<std::uint64_t*>(memory);
-    ledger_ = std::make_unique<Ledger>(pages_);
+    ledger_ = std::make_unique<Ledger>(pages_, 0);
     for (std::size_t page = 0; page < pages_; ++page) {
         fill(page, 1);
     }
+    stopped_ = false;
 }
 
-void MemoryLoad::write(std::size_t page, std::size_t change_words) {
-    const std::lock_guard lock(ledger_->lock(page));
-    std::uint64_t* p = words(page);
-    const Kind k = kind(page);
-    if (k == Kind::kZero) {
-        std::memset(p, 0, change_words * sizeof *p);  // dirty all the same
+void MemoryLoad::write_zero_page(std::size_t page, std::size_t change_words) {
+    if (!all_zero(words(page), change_words)) {
+        verify(page);  // else a write would make it look right
         return;
     }
-    const auto entry = ledger_->get(page);
-    if (!entry || p[kSequenceWord] != entry->sequence || p[kSumWord] != entry->sum) {
-        // left as it is, a write would make it look right
-        verify_locked(page);
+    std::memset(words(page), 0, change_words * sizeof(std::uint64_t));  // dirty all the same
+}
+
+void MemoryLoad::rewrite(std::size_t page, Entry entry, std::size_t change_words) {
+    const Block b = block(page);
+    const PageKind k = kind(page);
+    const Moment next = {entry.sequence + 1, stamp_time_ns()};
+    if (entry.content == Content::kZeroes) {
+        fill(page, next.sequence);
         return;
     }
-    std::uint64_t sum = p[kSumWord] + weight(kSequenceWord);
-    p[kSequenceWord] += 1;
-    const std::size_t body = kWordsPerPage - kHeaderWords;
-    std::size_t position = random_.below(body);
-    for (std::size_t i = 0; i < change_words; ++i, position = (position + 1) % body) {
-        std::uint64_t& word = p[kHeaderWords + position];
-        const std::uint64_t value = content(k, page, kHeaderWords + position, random_.next());
-        sum += (value - word) * weight(kHeaderWords + position);
-        word = value;
-    }
-    p[kSumWord] = sum;
-    ledger_->set(page, {p[kSequenceWord], sum});
-}
-
-void MemoryLoad::set_back() {
-    std::size_t page = random_.below(pages_);
-    for (std::size_t i = 0; i < pages_ && kind(page) == Kind::kZero; ++i) {
-        page = (page + 1) % pages_;
-    }
-    std::uint64_t before[kWordsPerPage];
-    {
-        const std::lock_guard lock(ledger_->lock(page));
-        std::memcpy(before, words(page), kPageBytes);
-    }
-    write(page, 1);
-    const std::lock_guard lock(ledger_->lock(page));
-    std::memcpy(words(page), before, kPageBytes);
-}
-
-void MemoryLoad::verify(std::size_t page) {
-    const std::lock_guard lock(ledger_->lock(page));
-    verify_locked(page);
-}
-
-void MemoryLoad::verify_locked(std::size_t page) {
-    std::uint64_t* p = words(page);
-    if (kind(page) == Kind::kZero) {
-        for (std::size_t i = 0; i < kWordsPerPage; ++i) {
-            if (p[i] != 0) {
-                bug(counters_, "memory page %zu: %llx at word %zu of a zero page", page,
-                    static_cast<unsigned long long>(p[i]), i);
-                fill(page, 0);
-                return;
-            }
+    std::size_t position = random_.below(kWordsPerPage);
+    for (std::size_t i = 0; i < change_words; ++i, position = (position + 1) % kWordsPerPage) {
+        if (is_data(position)) {
+            change(b, position, PageContent::word(k, page, position, random_.next()));
         }
+    }
+    ledger_->set(page, restamp(b, next));
+}
+
+void MemoryLoad::write(std::size_t page, const Settings& settings) {
+    const std::size_t change_words = std::max<std::uint64_t>(settings.change / 8, 1);
+    if (kind(page) == PageKind::kZero) {
+        write_zero_page(page, change_words);
         return;
     }
+    const bool read_back = random_.below(100) < settings.read_back;
     const auto entry = ledger_->get(page);
-    const std::uint64_t sum = page_sum(p);
-    if (!entry) {
-        bug(counters_, "memory page %zu: the two ledger entries differ", page);
-    } else if (p[kMagicWord] != kMagic || p[kPageWord] != page) {
-        bug(counters_, "memory page %zu: holds page %llu", page,
-            static_cast<unsigned long long>(p[kPageWord]));
-    } else if (p[kSequenceWord] != entry->sequence) {
-        bug(counters_, "memory page %zu: sequence %llu instead of %llu", page,
-            static_cast<unsigned long long>(p[kSequenceWord]),
-            static_cast<unsigned long long>(entry->sequence));
-    } else if (sum != p[kSumWord] || sum != entry->sum) {
-        bug(counters_, "memory page %zu: wrong checksum at sequence %llu", page,
-            static_cast<unsigned long long>(entry->sequence));
-    } else {
+    // left as it is, a write would make an old page look right
+    const bool look =
+        read_back || !entry || entry->content != Content::kStamp || !carries(block(page), *entry);
+    if (look && !verify(page)) {
         return;
     }
-    fill(page, 1);  // so that one loss counts once
+    if (random_.below(100) < settings.clear) {
+        std::memset(words(page), 0, kPageBytes);
+        ledger_->set(page, {entry->sequence + 1, Content::kZeroes});
+    } else {
+        rewrite(page, *entry, change_words);
+    }
+    if (read_back) {
+        verify(page);
+    }
+}
+
+bool MemoryLoad::verify(std::size_t page) {
+    counters_.verified_bytes += kPageBytes;
+    const auto entry = ledger_->get(page);
+    const std::string where = ": memory page " + std::to_string(page) + ": ";
+    std::string text;
+    if (!entry) {
+        text = kind_name(Kind::kLedger) + where + "its two entries in the ledger differ";
+    } else if (const auto finding = judge(block(page), *entry, pages_)) {
+        text = kind_name(finding->kind) + where + describe(*finding, page);
+    } else {
+        return true;
+    }
+    if (!stopped_.exchange(true)) {
+        counters_.errors += 1;
+        counters_.findings.add(text);
+    }
+    return false;
+}
+
+std::size_t MemoryLoad::any_stamped_page() {
+    std::size_t page = random_.below(pages_);
+    for (std::size_t i = 0; i < pages_; ++i, page = (page + 1) % pages_) {
+        if (const auto entry = ledger_->get(page); entry && entry->content == Content::kStamp) {
+            break;
+        }
+    }
+    return page;
+}
+
+// As a bad migration would: pages that are broken, stale, mixed up.
+void MemoryLoad::injure(Damage damage) {
+    const std::size_t page = any_stamped_page();
+    const std::size_t other = any_stamped_page();
+    const Ledger::Hold hold(*ledger_, {page, other});
+    std::uint64_t before[kWordsPerPage];
+    std::memcpy(before, words(page), kPageBytes);
+    const auto set_back_from = [&](std::size_t start) {
+        rewrite(page, ledger_->get(page).value_or(Entry{}), 1);
+        std::memcpy(words(page) + start, before + start, kPageBytes - start * sizeof before[0]);
+    };
+    switch (damage) {
+        case Damage::kFlip:
+            words(page)[random_.below(kWordsPerPage)] ^= std::uint64_t{0x10}
+                                                         << 8 * random_.below(8);
+            break;
+        case Damage::kOld:
+            set_back_from(0);
+            break;
+        case Damage::kTorn:
+            set_back_from(kWordsPerPage / 2);
+            break;
+        case Damage::kSwap:
+            std::memcpy(words(page), words(other), kPageBytes);
+            std::memcpy(words(other), before, kPageBytes);
+            break;
+    }
+}
+
+// Takes over what was set. Without a lock on shape_.
+void MemoryLoad::follow(const Settings& settings) {
+    const bool first = memory_ == nullptr;
+    const bool again = stopped_ && settings.restart != restarts_;
+    restarts_ = settings.restart;
+    if (first || settings.memory != made_.memory || settings.zero != made_.zero ||
+        settings.random != made_.random || again) {
+        reshape(settings);
+        counters_.loads_to_fill -= first ? 1 : 0;
+    }
+    const std::shared_lock lock(shape_);
+    for (std::size_t i = 0; i < injured_.size(); ++i) {
+        for (; injured_[i] < settings.damage[i]; ++injured_[i]) {
+            injure(Damage(i));
+        }
+    }
 }
 
 void MemoryLoad::write_forever() {
     std::uint64_t seen = 0;
-    std::uint64_t damaged = 0;
+    std::int64_t due = 0;  // pages; an extent can be larger than what is due
     Settings settings;
     Pacer pacer;
+    Walk walk(2);
     for (;;) {
         if (settings_.version() != seen) {
             seen = settings_.version();
             settings = settings_.get();
-            if (memory_ == nullptr || settings.memory != shares_.memory ||
-                settings.zero != shares_.zero || settings.random != shares_.random) {
-                reshape(settings);
-                counters_.ready = true;
-                pacer = Pacer();
-            }
-            for (; damaged < settings.damage; ++damaged) {
-                set_back();
-            }
+            follow(settings);
         }
-        const std::uint64_t due = pacer.wait(settings.dirty_rate / kPageBytes);
-        const std::size_t hot = std::max<std::size_t>(pages_ * settings.hot / 100, 1);
-        const std::size_t change = std::max<std::uint64_t>(settings.change / 8, 1);
+        due += static_cast<std::int64_t>(pacer.wait(settings.dirty_rate / kPageBytes));
         const std::shared_lock lock(shape_);
-        for (std::uint64_t i = 0; i < due; ++i) {
-            const bool to_hot = random_.below(100) < settings.hot_writes || hot >= pages_;
-            write(to_hot ? random_.below(hot) : hot + random_.below(pages_ - hot), change);
+        const Hot hot = {std::max<std::size_t>(pages_ * settings.hot / 100, 1),
+                         settings.hot_writes};
+        while (due > 0 && !stopped_) {
+            const Extent extent = walk.next(settings.pattern, pages_, hot, Walk::kLargest);
+            for (std::size_t i = 0; i < extent.count && !stopped_; ++i) {
+                const Ledger::Hold hold(*ledger_, extent.first + i, 1);
+                write(extent.first + i, settings);
+            }
+            due -= static_cast<std::int64_t>(extent.count);
+            counters_.dirtied_bytes += extent.count * kPageBytes;
         }
-        counters_.dirtied_bytes += due * kPageBytes;
+        due = stopped_ ? 0 : due;
     }
 }
 
@@ -245,11 +242,12 @@ void MemoryLoad::verify_forever() {
         if (memory_ == nullptr) {
             continue;
         }
-        for (std::uint64_t i = 0; i < due; ++i) {
+        for (std::uint64_t i = 0; i < due && !stopped_; ++i) {
             if (next >= pages_) {
                 next = 0;
                 counters_.memory_passes += 1;
             }
+            const Ledger::Hold hold(*ledger_, next, 1);
             verify(next++);
         }
     }

@@ -78,6 +78,8 @@ void echo_forever() {
 void control_forever(SettingsStore& settings) {
     const int fd = bound_socket(kControlPort);
     char buffer[1400];
+    std::string last;
+    std::string answer;
     for (;;) {
         sockaddr_in from = {};
         socklen_t length = sizeof from;
@@ -87,9 +89,12 @@ void control_forever(SettingsStore& settings) {
             continue;
         }
         const std::string_view message(buffer, static_cast<std::size_t>(size));
-        const std::string_view id = message.substr(0, message.find(' '));
-        const std::string error = settings.apply(message.substr(id.size()));
-        const std::string answer = std::string(id) + (error.empty() ? " ok" : " error: " + error);
+        if (message != last) {  // else its answer was lost, or came late; damage is done once
+            last = message;
+            const std::string_view id = message.substr(0, message.find(' '));
+            const std::string error = settings.apply(message.substr(id.size()));
+            answer = std::string(id) + (error.empty() ? " ok" : " error: " + error);
+        }
         sendto(fd, answer.data(), answer.size(), 0, address, length);
     }
 }
@@ -117,7 +122,7 @@ void heartbeat_forever(const Counters& counters, std::uint64_t guest, const std:
     };
     std::uint64_t next = now_ns();
     for (;;) {
-        beat.flags = counters.ready ? kFlagReady : 0;
+        beat.flags = counters.loads_to_fill == 0 ? kFlagReady : 0;
         beat.sequence += 1;
         beat.transactions = counters.transactions;
         beat.dirtied_bytes = counters.dirtied_bytes;
@@ -125,6 +130,10 @@ void heartbeat_forever(const Counters& counters, std::uint64_t guest, const std:
         beat.memory_passes = counters.memory_passes;
         beat.disk_passes = counters.disk_passes;
         beat.errors = counters.errors;
+        beat.verified_bytes = counters.verified_bytes;
+        if (const auto finding = counters.findings.turn(beat.sequence)) {
+            std::snprintf(beat.finding, sizeof beat.finding, "%s", finding->c_str());
+        }
         sendto(fd, &beat, sizeof beat, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to),
                sizeof to);
         next += kHeartbeatPeriodNs;

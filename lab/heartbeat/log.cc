@@ -22,4 +22,13 @@ std::vector<Record> read_log(const std::string& base) {
     return records;
 }
 
+std::vector<std::string> read_bugs(const std::string& base) {
+    std::vector<std::string> bugs;
+    std::ifstream file(base + ".bugs");
+    for (std::string line; std::getline(file, line);) {
+        bugs.push_back(line);
+    }
+    return bugs;
+}
+
 }  // namespace vmigrate::lab

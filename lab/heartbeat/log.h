@@ -20,10 +20,14 @@ struct Record {
     std::uint32_t memory_passes;
     std::uint32_t disk_passes;
     std::uint64_t errors;
+    std::uint64_t verified_bytes;
 };
-static_assert(sizeof(Record) == 72);
+static_assert(sizeof(Record) == 80);
 
-inline constexpr std::uint64_t kLogLimitBytes = 128 << 20;  // 2.6 hours
+inline constexpr std::uint64_t kLogLimitBytes = 128 << 20;  // 2.3 hours
+
+// What the verifier found, a line each, in the order of arrival: `base`.bugs. Missing: nothing.
+std::vector<std::string> read_bugs(const std::string& base);
 
 // `base`.old followed by `base`.log. Missing files are empty.
 std::vector<Record> read_log(const std::string& base);

@@ -43,21 +43,34 @@ std::uint64_t monotonic_ns() {
            static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-void print_json(const Report& r) {
+// A finding is plain text; what is not comes from elsewhere.
+std::string json_string(std::string text) {
+    for (char& c : text) {
+        c = c < ' ' || c == '"' || c == '\\' ? '?' : c;
+    }
+    return '"' + text + '"';
+}
+
+void print_json(const Report& r, const std::vector<std::string>& bugs) {
+    std::string list;
+    for (const std::string& bug : bugs) {
+        list += (list.empty() ? "" : ", ") + json_string(bug);
+    }
     std::printf(
         "{\"packets\": %llu, \"lost\": %llu, \"duplicated\": %llu, \"boots\": %llu, "
         "\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu, "
         "\"last_monotonic_ns\": %llu, \"transactions_per_s\": %.1f, "
         "\"lowest_transactions_per_s\": %.1f, \"dirtied_bytes_per_s\": %.0f, "
         "\"disk_written_bytes_per_s\": %.0f, \"memory_passes\": %llu, \"disk_passes\": %llu, "
-        "\"errors\": %llu}\n",
+        "\"errors\": %llu, \"verified_bytes\": %llu, \"bugs\": [%s]}\n",
         ull(r.packets), ull(r.lost), ull(r.duplicated), ull(r.boots), ms(r.longest_gap_ns),
         ull(r.longest_gap_start_ns), ull(r.last_ns), r.transactions_per_s,
         r.lowest_transactions_per_s, r.dirtied_bytes_per_s, r.disk_written_bytes_per_s,
-        ull(r.memory_passes), ull(r.disk_passes), ull(r.errors));
+        ull(r.memory_passes), ull(r.disk_passes), ull(r.errors), ull(r.verified_bytes),
+        list.c_str());
 }
 
-void print_text(const Report& r) {
+void print_text(const Report& r, const std::vector<std::string>& bugs) {
     std::printf("heartbeats    %llu, lost %llu, duplicated %llu, boots %llu\n", ull(r.packets),
                 ull(r.lost), ull(r.duplicated), ull(r.boots));
     std::printf("longest gap   %.1f ms, from monotonic %llu ns\n", ms(r.longest_gap_ns),
@@ -66,8 +79,12 @@ void print_text(const Report& r) {
                 r.lowest_transactions_per_s);
     std::printf("dirtied       %.1f MiB/s, disks written %.1f MiB/s\n",
                 r.dirtied_bytes_per_s / 1048576, r.disk_written_bytes_per_s / 1048576);
-    std::printf("verifier      %llu errors; passes: memory %llu, disks %llu\n", ull(r.errors),
-                ull(r.memory_passes), ull(r.disk_passes));
+    std::printf("verifier      %llu errors; passes: memory %llu, disks %llu; %.1f MiB verified\n",
+                ull(r.errors), ull(r.memory_passes), ull(r.disk_passes),
+                static_cast<double>(r.verified_bytes) / 1048576);
+    for (const std::string& bug : bugs) {
+        std::printf("BUG %s\n", bug.c_str());
+    }
 }
 
 int report(const Arguments& a) {
@@ -84,7 +101,8 @@ int report(const Arguments& a) {
         }
     }
     const Report result = evaluate(read_log(a[0]), since, until, monotonic_ns());
-    json ? print_json(result) : print_text(result);
+    const auto bugs = read_bugs(a[0]);
+    json ? print_json(result, bugs) : print_text(result, bugs);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 // Both ends run on the same machine, so values are in its own byte order.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -17,6 +18,9 @@ inline constexpr std::uint64_t kHeartbeatPeriodNs = 5'000'000;
 // Set once the working memory is filled and the workload runs.
 inline constexpr std::uint32_t kFlagReady = 1;
 
+// Longer texts are cut.
+inline constexpr std::size_t kFindingBytes = 256;
+
 struct Heartbeat {
     std::uint32_t magic;
     std::uint32_t flags;
@@ -29,8 +33,10 @@ struct Heartbeat {
     std::uint32_t memory_passes;  // whole checks of the working memory
     std::uint32_t disk_passes;    // whole checks of what was written to the disks
     std::uint64_t errors;         // pages and blocks that were not what was last written
+    std::uint64_t verified_bytes;
+    char finding[kFindingBytes];  // one of the errors, each has its turn; NUL at the end
 };
-static_assert(sizeof(Heartbeat) == 72);
+static_assert(sizeof(Heartbeat) == 80 + kFindingBytes);
 
 // FNV-1a, 64 bits.
 constexpr std::uint64_t name_hash(std::string_view name) {

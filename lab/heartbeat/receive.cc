@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <map>
+#include <set>
 
 #include "heartbeat/arrival.h"
 #include "heartbeat/log.h"
@@ -27,10 +29,11 @@ class Log {
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    void append(const Record& record, bool ready) {
+    void append(const Record& record, bool ready, const std::string& finding) {
         if (struct stat now = {}; fstat(fd_, &now) != 0 || now.st_nlink == 0) {
             reopen();  // the guest was removed, and now there is another one of its name
             ready_ = false;
+            bugs_.clear();
         } else if (size_ >= kLogLimitBytes) {
             rename((base_ + ".log").c_str(), (base_ + ".old").c_str());
             reopen();
@@ -41,6 +44,9 @@ class Log {
         if (ready && !ready_) {
             ready_ = true;
             close(open((base_ + ".ready").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+        }
+        if (!finding.empty() && bugs_.insert(finding).second) {
+            std::ofstream(base_ + ".bugs", std::ios::app) << finding << std::endl;
         }
     }
 
@@ -59,6 +65,7 @@ class Log {
     int fd_ = -1;
     std::uint64_t size_ = 0;
     bool ready_ = false;
+    std::set<std::string> bugs_;  // that are in the file
 };
 
 }  // namespace
@@ -93,10 +100,11 @@ std::string receive_forever(const std::string& directory) {
                           static_cast<unsigned long long>(beat.guest));
             log = logs.try_emplace(beat.guest, directory + name).first;
         }
-        log->second.append(
-            {monotonic, realtime, beat.boot, beat.sequence, beat.transactions, beat.dirtied_bytes,
-             beat.disk_written_bytes, beat.memory_passes, beat.disk_passes, beat.errors},
-            (beat.flags & kFlagReady) != 0);
+        log->second.append({monotonic, realtime, beat.boot, beat.sequence, beat.transactions,
+                            beat.dirtied_bytes, beat.disk_written_bytes, beat.memory_passes,
+                            beat.disk_passes, beat.errors, beat.verified_bytes},
+                           (beat.flags & kFlagReady) != 0,
+                           {beat.finding, strnlen(beat.finding, sizeof beat.finding)});
     }
 }
 

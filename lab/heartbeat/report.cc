@@ -68,6 +68,7 @@ void count_work(const std::vector<Record>& records, Report& report) {
         report.memory_passes += b.memory_passes - a.memory_passes;
         report.disk_passes += b.disk_passes - a.disk_passes;
         report.errors += b.errors - a.errors;
+        report.verified_bytes += b.verified_bytes - a.verified_bytes;
     }
     if (records.size() > 1) {
         const double seconds =

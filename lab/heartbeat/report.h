@@ -26,6 +26,7 @@ struct Report {
     std::uint64_t memory_passes = 0;  // in the window
     std::uint64_t disk_passes = 0;
     std::uint64_t errors = 0;
+    std::uint64_t verified_bytes = 0;
 };
 
 // A gap that overlaps [since, until] counts in full. When nothing arrived after the last packet,

@@ -4,7 +4,7 @@
 
 heartbeat_program() {
     build_cached heartbeat "-O2 -s" "$LAB_DIR"/heartbeat/*.cc "$LAB_DIR"/heartbeat/*.h \
-        "$LAB_DIR"/guest/settings.cc "$LAB_DIR"/guest/settings.h "$LAB_DIR"/probe/period.h
+        "$LAB_DIR"/guest/settings.{cc,h} "$LAB_DIR"/guest/{pattern,pace}.h "$LAB_DIR"/probe/period.h
 }
 
 start_receiver() {
@@ -22,17 +22,27 @@ Changes the workload of a running guest. Sizes and rates take K, M or G.
 
   memory=SIZE            working memory (0: half of what is free)
   dirty-rate=SIZE        page writes per second             (default 8M)
+  pattern=PATTERN        random, sequential, stripes (each 16th page), or mixed (1 to 256 pages
+                         at once)                           (random)
   change=BYTES           how much of a page a write changes (256)
   hot=%                  share of the memory that is the hot set   (10)
-  hot-writes=%           share of the writes that go there         (90)
-  zero=%  random=%       shares of pages that are zero, or do not compress; the rest is like
-                         the rows of a table                       (20, 20)
+  hot-writes=%           share of the random writes that go there  (90)
+  clear=%                share of the writes that leave the page all zero (0)
+  zero=%  random=%       shares of pages that are zero for ever, or do not compress; the rest is
+                         like the rows of a table                  (20, 20)
   verify-rate=SIZE       memory checked per second          (32M)
   disk-rate=SIZE         written to each disk per second    (1M)
-  disk-block=SIZE        size of a write                    (4K)
+  disk-pattern=PATTERN   as pattern, in blocks              (random)
+  disk-block=SIZE        size of a block, a power of two    (4K)
   disk-span=SIZE         part of the disk in use, 0: all    (64M)
+  disk-fill=1            all of it is written before the guest is ready
+  disk-zero=% disk-trim=% shares of the writes that are "write zeroes", or discards (0, 0)
   disk-verify-rate=SIZE  read back and checked per second   (2M)
-  damage=N               pages set back on purpose since the boot, for the verifier to find
+  read-back=%            share of the writes, of memory and disks, that are checked before and
+                         after                              (5)
+  damage=KIND            damages a page, for the verifier to find: flip, old, swap or torn
+  disk-damage=KIND       the same on each disk; old: the last write never got there
+  restart=N              loads that stopped at a BUG begin anew whenever it changes
   transactions=N|max     units of CPU and memory work per second (200)
 
 Example: lab set db dirty-rate=100M hot=5

@@ -19,7 +19,8 @@ perl -e '
     my $time = 10_000_000_000;
     for my $n (1 .. 1000) {
         $time += $n == 700 ? 300_000_000 : 5_000_000;
-        my $record = pack("Q7L2Q", $time, $time, 7, $n, $n, $n * 4096, 0, 0, 0, $n < 800 ? 0 : 2);
+        my $record = pack("Q7L2Q2", $time, $time, 7, $n, $n, $n * 4096, 0, 0, 0, $n < 800 ? 0 : 2,
+            $n * 8192);
         print $record unless $n == 500;
         print $record if $n == 600;
     }' >"$log/g.log"
@@ -38,6 +39,7 @@ expect lost 1 --until "$end"
 expect duplicated 1 --until "$end"
 expect boots 1 --until "$end"
 expect errors 2 --until "$end"
+expect verified_bytes $((999 * 8192)) --until "$end"
 expect longest_gap_ms 300.000 --until "$end"
 expect longest_gap_start_monotonic_ns 13495000000 --until "$end"
 expect lowest_transactions_per_s 3.3 --until "$end"

@@ -18,7 +18,7 @@ fast=$(rate "$since")
 lab set g memory=32M disk-block=8K
 sleep 1
 [ "$(heartbeat_field g errors)" -eq 0 ] || fail "errors after the working memory changed"
-for bad in dirty=1 dirty-rate=-1 dirty-rate=1X hot=200 disk-block=1000 "zero=60 random=60"; do
+for bad in dirty=1 dirty-rate=-1 dirty-rate=1X hot=200 disk-block=1000 pattern=zigzag "zero=60 random=60"; do
     # shellcheck disable=SC2086
     ! lab set g $bad 2>/dev/null || fail "\"$bad\" is accepted"
     ! lab guest h --workload "$bad" 2>/dev/null || fail "\"$bad\" is accepted for a new guest"
