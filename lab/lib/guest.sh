@@ -11,6 +11,9 @@ Makes a guest that runs the lab's workload and waits for its first heartbeat.
 
   --host HOST            where it starts (default host1)
   --memory SIZE          e.g. 256M (default), 2G
+  --backing KIND         what its memory is on the host: private (default), shared (a memfd), or
+                         huge (pages of 2 MiB; the machine's number of them grows until "lab down")
+  --ksm                  KSM merges equal pages, on the whole machine until "lab down"
   --vcpus N              default 1
   --disk SIZE[:POOL][:FORMAT]
                          adds a disk; POOL shared (default) or local, FORMAT raw (default) or qcow2
@@ -30,13 +33,16 @@ TEXT
 cmd_guest() {
     local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' disks=()
     local start=run define=1 vnc='' vni=$DEFAULT_VNI remove='' options=1
+    local backing=private ksm=''
     while [ $# -gt 0 ]; do
         if [ "$options" ]; then
             case $1 in
-                --host | --memory | --vcpus | --disk | --emulator | --workload | --vni)
+                --host | --memory | --backing | --vcpus | --disk | --emulator | --workload | --vni)
                     [ $# -ge 2 ] || usage_error "$1 needs a value" ;;&
                 --host) host=$2; shift 2; continue ;;
                 --memory) memory=$2; shift 2; continue ;;
+                --backing) backing=$2; shift 2; continue ;;
+                --ksm) ksm=1; shift; continue ;;
                 --vcpus) vcpus=$2; shift 2; continue ;;
                 --disk) disks+=("$2"); shift 2; continue ;;
                 --emulator) emulator=$2; shift 2; continue ;;
@@ -64,6 +70,8 @@ cmd_guest() {
     fi
     need_host "$host"
     [[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || usage_error "bad memory size \"$memory\"; e.g. 256M or 2G"
+    [[ $backing =~ ^(private|shared|huge)$ ]] ||
+        usage_error "unknown backing \"$backing\" (private, shared or huge)"
     [[ $vcpus =~ ^[1-9][0-9]?$ ]] || usage_error "bad number of vCPUs \"$vcpus\""
     need_vni "$vni"
     [ "$vni" = "$DEFAULT_VNI" ] || need_ovs
@@ -109,6 +117,8 @@ make_guest() {
         stock) emulator=$STOCK_EMULATOR ;;
     esac
     [ -x "$emulator" ] || die "no such emulator: $emulator"
+    if [ "$backing" = huge ]; then take_huge_pages "$(to_mib "$memory")"; fi
+    if [ "$ksm" ]; then turn_on_ksm; fi
 
     number=$(new_guest_number)
     dir=$STATE/guests/$number
@@ -188,6 +198,7 @@ domain_xml() {
   <name>$(xml_escape "$name")</name>
   <uuid>$uuid</uuid>
   <memory unit='MiB'>$(to_mib "$memory")</memory>
+  $(backing_xml)
   <vcpu>$vcpus</vcpu>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
@@ -206,7 +217,7 @@ EOT
     while read -r pool volume format target; do
         cat <<EOT
     <disk type='file' device='disk'>
-      <driver name='qemu' type='$format' cache='none' io='threads'/>
+      <driver name='qemu' type='$format' cache='none' io='threads' discard='unmap'/>
       <source file='/srv/vmigrate-lab/$pool/$volume'/>
       <target dev='$target' bus='virtio'/>
     </disk>
@@ -230,6 +241,13 @@ EOT
   </devices>
 </domain>
 EOT
+}
+
+backing_xml() {
+    case $backing in
+        shared) echo "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>" ;;
+        huge) echo "<memoryBacking><hugepages><page size='2' unit='MiB'/></hugepages></memoryBacking>" ;;
+    esac
 }
 
 to_mib() {

@@ -95,6 +95,7 @@ need_programs() {
 
 clear_lab() {
     network_down
+    give_back_machine
     [ ! -d "$STATE" ] || rm -rf --one-file-system "$STATE"
 }
 
@@ -170,6 +171,7 @@ keepalive_interval = 3
 keepalive_count = 4
 default_tls_x509_cert_dir = "/etc/libvirt/pki"
 default_tls_x509_verify = 1
+hugetlbfs_mount = $(grep hugetlbfs /proc/filesystems >/dev/null && echo '"/srv/vmigrate-lab/huge"' || echo '""')
 EOT
 }
 
