@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "libvirt/call.h"
+#include "libvirt/copy_connections.h"
 #include "libvirt/disk_limits.h"
 #include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
@@ -537,7 +538,9 @@ Result<void> Migration::resume_postcopy(const MigrationCall& call) {
 
 Result<void> Migration::abort() {
     return ask_guest(source_, kCallPatience, [](virDomainPtr domain) -> Result<void> {
-        if (virDomainAbortJob(domain) < 0) {
+        // first, for QEMU hears nobody while it waits for them
+        const bool fails_anyhow = drop_copy_connections(domain);
+        if (virDomainAbortJob(domain) < 0 && !fails_anyhow) {
             return fail(last_error("cannot cancel the migration"));
         }
         return {};
