@@ -25,7 +25,9 @@ cells_up() { # ovs|bridge
     else
         lab up 2
     fi
-    make_guest g --memory 128M --disk 16M:local --workload "memory=24M dirty-rate=10M"
+    # it writes more memory than the link takes, and hardly anything to its disk, which comes first
+    make_guest g --memory 128M --disk 8M:local --workload "memory=24M dirty-rate=10M verify-rate=8M transactions=50 \
+disk-rate=16K disk-verify-rate=1M"
     before=$(settings_of host1 g)
     xml=$(echo "$LAB_STATE"/guests/*/domain.xml)
     database=$LAB_STATE/history.db
@@ -46,13 +48,22 @@ options_for() { # PHASE
     case $1 in
     handover) echo --compression off --set auto-converge=off --set downtime-limit=12s --set blackout-ceiling=15s ;;
     switched | draining) echo --set blackout-ceiling=10s ;;
-    *) echo --bandwidth 8MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
+    *) echo --bandwidth 6MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
         --set timeout=12s --set blackout-ceiling=10s ;;
     esac
 }
 # QEMU sends what remains at the switchover as fast as the link can.
 slow_link() { lab exec "$here" tc qdisc replace dev mig root tbf rate 80mbit burst 64kb latency 400ms; }
 fast_link() { lab exec "$here" tc qdisc del dev mig root 2>/dev/null || true; }
+
+writes() { lab set g "dirty-rate=$1" 2>/dev/null; }
+
+# What libvirt still carries on shall come to its end.
+hurry() {
+    writes 0 || true
+    ! lab exec "$here" virsh domjobinfo g 2>/dev/null | grep "Job type: *\(Unb\|B\)ounded" >/dev/null ||
+        lab exec "$here" virsh qemu-monitor-command g --hmp "migrate_set_parameter max-bandwidth 1G" >/dev/null || true
+}
 
 kill_qemu() { lab exec "$1" pkill -9 -x qemu-system-x86 || true; }
 restart_libvirtd() {
@@ -121,7 +132,7 @@ is_gone() { ! is_defined "$1"; }
 volumes_on() { lab exec "$1" virsh vol-list local 2>/dev/null | grep -c guest || true; }
 own_left() { own_flows "${nodes[@]}"; }
 no_flow_left() { [ -z "$(own_left)" ]; }
-leases() { sqlite3 "$database" "SELECT group_concat(guest_name) FROM leases"; }
+leases() { sqlite3 "$database" "SELECT group_concat(migration_id) FROM leases"; }
 unlimited() { # HOST: nothing limits what the guest writes
     lab exec "$1" virsh -q qemu-monitor-command g '{"execute":"query-block"}' |
         jq -e '[.return[].inserted | select(.) | .bps, .iops] | all(. == 0)' >/dev/null
@@ -204,7 +215,7 @@ cell() {
     [ -z "$(not_applicable "$phase" "$fault")" ] || { verdict=n.a.; return; }
     # shellcheck disable=SC2046  # options are words
     set -- $(options_for "$phase")
-    lab set g dirty-rate=10M
+    eventually 30 writes 10M || problem "the guest does not answer"
     [ "$phase" != handover ] || slow_link
     if [ "$fault" = disk-full ]; then
         begin "full:$phase" "$@"
@@ -221,9 +232,7 @@ cell() {
     ends "$starter" "start"
     first=$code
     heal
-    # libvirt may still be at it, and shall come to an end
-    lab set g dirty-rate=0 2>/dev/null || true
-    lab exec "$here" virsh -q migrate-setspeed g 1000 2>/dev/null || true
+    hurry
     [ "$fault" = disk-full ] || agrees start "$first"
     recover
     case $code in
