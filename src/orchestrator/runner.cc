@@ -64,9 +64,7 @@ class Run {
             ready = start();
         }
         if (!ready) {
-            record_.outcome = Outcome::failed_on_source;
-            record_.reason = ready.error().message;
-            add_problems(undo(leftovers_, edges_));
+            not_begun(ready.error().message);
             finish();
             return std::move(record_);
         }
@@ -87,6 +85,21 @@ class Run {
         }
         phase_ = phase;
         log_.phase(phase, note);
+    }
+
+    /// The guest has not gone anywhere, but it may have ended meanwhile where it was.
+    void not_begun(const std::string& why) {
+        record_.outcome = Outcome::failed_on_source;
+        record_.reason = why;
+        const auto left = edges_.hypervisor.guest_state(Side::source);
+        if (has_process() && (left == GuestState::shut_off || left == GuestState::absent)) {
+            record_.outcome = Outcome::unknown;
+            record_.reason = fmt::format(
+                "the guest runs nowhere (source: {}): its process has ended before it was moved, "
+                "see QEMU's log; start it again on {}, then 'vmigrate recover'; {}",
+                name_of(left), plan_.source.name, why);
+        }
+        add_problems(undo(leftovers_, edges_));
     }
 
     Result<void> start() {

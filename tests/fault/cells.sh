@@ -100,7 +100,7 @@ begin() { # FAULT_OF_SYNC OPTION...
         --to "$there" "$@" >"$LAB_STATE/said.json" 2>"$LAB_STATE/said.err" &
     starter=$!
 }
-said() { tail -qn 4 "$LAB_STATE"/said.{json,err} | cut -c1-300; }
+said() { tail -qn 2 "$LAB_STATE"/said.{json,err} | cut -c1-300; }
 is_stopped() { lab exec admin pgrep -x -r T vmigrate >/dev/null; }
 stopped_or_ended() { is_stopped || ! kill -0 "$starter" 2>/dev/null; }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
@@ -170,9 +170,11 @@ rescue() {
     # lost: started again where it was last, with that disk
     host=$here
     ! went_there || host=$there
-    is_defined "$host" || lab exec "$host" virsh define "$xml" >/dev/null
-    lab exec "$host" virsh start g >/dev/null
+    is_defined "$host" || lab exec "$host" virsh define "$xml" >/dev/null || true
+    lab exec "$host" virsh start g >/dev/null || problem "it does not start on $host"
     boots=$((boots + 1))
+    # its port on the switch is another one
+    ! on_switches || lab location g "$host"
     now=$(lab clock)
     eventually 60 beats || problem "a guest that was started again is silent"
 }
@@ -202,7 +204,7 @@ nothing_left() {
     eventually 20 no_vmigrate || problem "a process is left"
     now=$(lab clock)
     eventually 10 beats || problem "it is silent"
-    lab heartbeat --json g >"$LAB_STATE/beats"
+    lab heartbeat --json g >"$LAB_STATE/beats" || return
     [ "$(jq .errors "$LAB_STATE/beats")" -eq 0 ] || problem "its verifier found errors"
     [ "$(jq .boots "$LAB_STATE/beats")" -eq "$boots" ] || problem "it was started again"
 }
@@ -251,6 +253,7 @@ cell() {
     nothing_left
     recover
     [ "$code" -eq 0 ] || problem "recover a second time: $code: $out"
+    [ -n "$(runs_on)" ] || rescue
     [ "$(runs_on)" != "$there" ] || { local other=$here; here=$there there=$other; }
     [ -z "$told" ] || verdict=told
     [ ${#problems[@]} -eq 0 ] || verdict=FAIL

@@ -177,6 +177,20 @@ TEST_CASE("the guest stays: what the manual says is taken back, no more and no l
     });
 }
 
+TEST_CASE("a guest that ends before its call is not said to run on the source") {
+    Stage stage;
+    stage.world.source = GuestState::shut_off;
+    stage.world.failing_call = 13;  // the start
+    const auto record = run(plan_with_disk(), stage.edges);
+    REQUIRE(record);
+    REQUIRE(std::ranges::any_of(stage.world.transcript, [](const std::string& said) {
+        return said.find("start: ") != std::string::npos && said.ends_with("-> fails");
+    }));
+    CHECK(record->outcome == Outcome::unknown);
+    CHECK(record->reason.find("runs nowhere") != std::string::npos);
+    CHECK(deeds_in(stage).contains("volume"));
+}
+
 TEST_CASE("the guest has moved: finished forward, whatever the last step was") {
     at_each_step([](const history::StepRow&, const Unfinished& unfinished) {
         Stage stage;
