@@ -48,7 +48,7 @@ struct World {
     std::size_t calls = 0;
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
     bool network_wants_hold = false;
-    bool network_wants_mirror = false;
+    bool network_wants_lead = false;
     bool moved_by_another = false;
     std::vector<milliseconds> cpu_asked;  ///< when its time was read on the source
     bool interactive = false;             ///< somebody can be asked
@@ -259,9 +259,9 @@ class FakeNetwork final : public NetworkHandover {
     Result<void> lock() override { return world_.act("network lock"); }
     Result<void> begin() override { return world_.act("network begin"); }
     bool wants_hold() const override { return world_.network_wants_hold; }
-    bool wants_mirror() const override { return world_.network_wants_mirror; }
-    Result<milliseconds> mirror() override {
-        if (auto done = world_.act("network mirror"); !done) {
+    bool wants_lead() const override { return world_.network_wants_lead; }
+    Result<milliseconds> lead() override {
+        if (auto done = world_.act("network lead"); !done) {
             return fail(done.error());
         }
         return milliseconds(400);

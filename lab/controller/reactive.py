@@ -43,6 +43,7 @@ class Controller(app_manager.OSKenApp):
         self.ports = {name: Ports(switch.ovsdb) for name, switch in self.switches.items()}
         self.datapaths = {}  # name -> connection
         self.pending = set()  # misses that are being answered
+        self.forgotten = {}  # by interface that moved, where to when its flows were deleted
         for ports in self.ports.values():
             hub.spawn(ports.follow)
         hub.spawn(self.watch_locations)
@@ -70,9 +71,13 @@ class Controller(app_manager.OSKenApp):
         self.tell_connected()
 
     def tell_connected(self):
-        path = os.path.join(options.state, "controller.connected")
+        self.tell("connected", self.datapaths)
+
+    @staticmethod
+    def tell(what, lines):
+        path = os.path.join(options.state, f"controller.{what}")
         with open(path + ".new", "w", encoding="utf-8") as file:
-            file.writelines(f"{name}\n" for name in self.datapaths)
+            file.writelines(f"{line}\n" for line in lines)
         os.rename(path + ".new", path)
 
     # Misses
@@ -162,11 +167,12 @@ class Controller(app_manager.OSKenApp):
         while True:
             for old, new in self.locations.refresh():
                 self.logger.info("%s: %s -> %s", old.mac, old.node, new.node if new else "gone")
-                hub.spawn_after(self.delay, self.forget, old, new is None)
+                hub.spawn_after(self.delay, self.forget, old, new)
             hub.sleep(LOOK_EVERY_S)
 
-    def forget(self, old, gone):
+    def forget(self, old, new):
         """Deletes the flows to an interface, and on the host that it left those from it."""
+        gone = new is None
         for name, datapath in self.datapaths.items():
             match = {"eth_dst": old.mac}
             if name == GATEWAY and gone:
@@ -177,6 +183,8 @@ class Controller(app_manager.OSKenApp):
         port = self.ports[old.node].last_port_of(old.iface)
         if old.node in self.datapaths and port is not None:
             self.delete_flows(self.datapaths[old.node], {"in_port": port})
+        self.forgotten[old.iface] = None if gone else new.node
+        self.tell("forgotten", (f"{iface} {node}" for iface, node in self.forgotten.items()))
 
     def peer_port(self):
         peer = next(p for p in self.locations.by_mac.values() if p.owner == PEER)

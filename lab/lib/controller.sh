@@ -49,7 +49,7 @@ controller_start() {
     [[ $interval =~ ^[1-9][0-9]{0,5}$ ]] || usage_error "bad interval \"$interval\": seconds"
     [[ $delete =~ ^(own|all)$ ]] || usage_error "unknown kind of deletion \"$delete\" (own or all)"
     if controller_runs; then die "the controller runs already"; fi
-    rm -f "$STATE/controller.connected"
+    rm -f "$STATE/controller.connected" "$STATE/controller.forgotten"
     spawn "$STATE/controller.log" "$(cat "$STATE/tools")/enter" "$(anchor_pid admin)" \
         "$LAB_DIR/controller/controller" "$STATE" --setup-delay "$delay" \
         --gateway-interval "$interval" --delete "$delete"
@@ -78,26 +78,44 @@ controller_is_gone() { ! controller_runs; }
 
 help_location() {
     cat <<'TEXT'
-Usage: lab location GUEST [NODE]
+Usage: lab location GUEST [NODE [--wait]]
 Tells the controller that a guest (or an endpoint) is on NODE from now on, or prints what it knows:
 NODE VNI MAC ADDRESS, a line per interface. Nothing else tells it: not libvirt, not the traffic.
+
+  --wait   until the controller has deleted the flows to where it was
 
 Example: lab location db host2
 TEXT
 }
 
 cmd_location() {
-    [ $# -eq 1 ] || [ $# -eq 2 ] || usage_error "location needs GUEST [NODE]; see lab location --help"
+    [[ $# -eq 1 || $# -eq 2 || ( $# -eq 3 && $3 = --wait ) ]] ||
+        usage_error "location needs GUEST [NODE [--wait]]; see lab location --help"
     need_lab
     need_ovs
-    local owner
+    local owner moved
     owner=$(location_owner "$1")
     if [ $# -eq 1 ]; then
         awk -v owner="$owner" '$1 == owner {print $5, $3, $2, $4}' "$STATE/locations"
-    else
-        need_switch "$2"
-        edit_locations -v owner="$owner" -v node="$2" '$1 == owner {$5 = node} {print}'
+        return
     fi
+    need_switch "$2"
+    moved=$(awk -v owner="$owner" -v node="$2" '$1 == owner && $5 != node {print $6, node}' "$STATE/locations")
+    edit_locations -v owner="$owner" -v node="$2" '$1 == owner {$5 = node} {print}'
+    if [ $# -eq 3 ]; then
+        controller_runs || die "the controller does not run"
+        wait_for 30 controller_forgot "$moved" || die "the controller does not delete the flows to $1"
+    fi
+}
+
+# controller_forgot "IFACE NODE
+# ...": it has deleted the flows to all of these, which went there
+controller_forgot() {
+    local line
+    [ -n "$1" ] || return 0
+    while read -r line; do
+        grep -qxF "$line" "$STATE/controller.forgotten" 2>/dev/null || return 1
+    done <<<"$1"
 }
 
 # The owner of a line in the file of locations: location_owner GUEST|ENDPOINT

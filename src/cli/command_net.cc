@@ -234,7 +234,7 @@ Result<GuestFacts> guest_of(const Config& config, const Wanted& wanted) {
 
 /// As long as the destination can keep it.
 Result<void> mirror_for_a_moment(NetworkHandover& network) {
-    const auto longest = network.mirror();
+    const auto longest = network.lead();
     if (!longest) {
         return fail(longest.error());
     }
@@ -258,8 +258,12 @@ Result<void> step(const Config& config, const Wanted& wanted) {
         return fail(networks.error());
     }
     const auto registry = (*store)->locations();
+    auto wanted_config = config;
+    if (wanted.action == "mirror") {
+        wanted_config.network.stock_cutover = handover::StockCutover::mirror;
+    }
     auto network =
-        make_network(config, Options{},
+        make_network(wanted_config, Options{},
                      {*guest, *wanted.from, *wanted.to, *registry, nullptr, std::move(*networks)});
     if (!network) {
         return fail(network.error());

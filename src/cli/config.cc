@@ -437,13 +437,16 @@ class Reader {
     }
 
     handover::StockCutover stock_cutover(const toml::key& key, const toml::node& node) {
+        using handover::StockCutover;
         const auto word = text(key, node);
-        if (!word.empty() && word != "relay" && word != "mirror") {
+        if (!word.empty() && word != "early" && word != "relay" && word != "mirror") {
             complain(node.source(),
-                     fmt::format("stock-cutover = {} is neither \"relay\" nor \"mirror\"",
+                     fmt::format("stock-cutover = {} is none of \"early\", \"relay\", \"mirror\"",
                                  quoted(word)));
         }
-        return word == "mirror" ? handover::StockCutover::mirror : handover::StockCutover::relay;
+        return word == "mirror"  ? StockCutover::mirror
+               : word == "relay" ? StockCutover::relay
+                                 : StockCutover::early;
     }
 
     handover::RefreshBy refresh(const toml::key& key, const toml::node& node) {

@@ -33,7 +33,7 @@ struct NetworkConfig {
     netflow::TlsFiles tls;
     handover::OvsTimes times;
     std::uint16_t relay_priority = netflow::default_relay_priority;
-    handover::StockCutover stock_cutover = handover::StockCutover::relay;
+    handover::StockCutover stock_cutover = handover::StockCutover::early;
     handover::RefreshBy refresh = handover::RefreshBy::nobody;
     std::vector<handover::OvsHost> switches;  ///< by name; peers are no hosts
 };

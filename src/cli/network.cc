@@ -66,11 +66,13 @@ Result<std::vector<handover::OvsNic>> cards(const NetworkOf& move) {
     return all;
 }
 
-handover::ExecTask exec_task(const NetworkProgram& program, const NetworkOf& move) {
+handover::ExecTask exec_task(const NetworkConfig& network, const NetworkOf& move) {
+    const auto& program = network.program;
     handover::ExecTask task;
     task.program = program.path;
     task.limit = program.limit;
     task.redirect_held = program.redirect_held;
+    task.settle = network.times.settle;
     task.guest_name = move.guest.ref.name;
     task.guest_uuid = move.guest.ref.uuid;
     task.source = move.source;
@@ -116,7 +118,7 @@ Result<std::unique_ptr<NetworkHandover>> make_network(const Config& config, cons
         return bridge(move);
     }
     if (backend == "exec") {
-        return std::make_unique<handover::Exec>(exec_task(network.program, move));
+        return std::make_unique<handover::Exec>(exec_task(network, move));
     }
     auto nics = cards(move);
     auto task = ovs_task(network, move.guest.ref.uuid, move.source, move.destination);
@@ -128,7 +130,7 @@ Result<std::unique_ptr<NetworkHandover>> make_network(const Config& config, cons
     if (config.hook.tap_queue > 0) {
         task->tap_queue = config.hook.tap_queue;
     }
-    task->program = exec_task(network.program, move);
+    task->program = exec_task(network, move);
     // as long as the guest may be held and then stand still; a second for what is rounded
     task->times.redirect =
         std::chrono::ceil<seconds>(options.switchover_hold + options.blackout_ceiling) + seconds(1);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "base/text.h"
 #include "handover/program.h"
 #include "orchestrator/json.h"
@@ -58,6 +60,15 @@ Result<void> Exec::once(const std::string& step, bool& done) const {
     }
     auto result = run(step);
     done = result.has_value();
+    return result;
+}
+
+Result<void> Exec::redirect() {
+    const bool was_redirected = redirected_;
+    auto result = once("redirect", redirected_);
+    if (result && !was_redirected && task_.redirect_held) {
+        std::this_thread::sleep_for(task_.settle);
+    }
     return result;
 }
 

@@ -26,6 +26,7 @@ struct ExecTask {
     std::string program;         ///< by its path
     milliseconds limit{5000};    ///< of one run
     bool redirect_held = false;  ///< redirect() had better come before the guest stops
+    milliseconds settle{};       ///< after that, for the guest to take what came before
     std::string guest_name;
     std::string guest_uuid;
     std::string source;       ///< key in vmigrate.toml
@@ -44,7 +45,7 @@ class Exec final : public NetworkHandover {
     bool wants_hold() const override { return task_.redirect_held; }
     Result<void> lock() override { return run("lock"); }
     Result<void> begin() override { return run("begin"); }
-    Result<void> redirect() override { return once("redirect", redirected_); }
+    Result<void> redirect() override;
     Result<void> withdraw() override;
     Result<void> commit() override { return once("commit", committed_); }
     Result<void> drain() override { return run("drain"); }

@@ -181,7 +181,7 @@ Result<void> Ovs::begin() {
         follow();
         follower_->copy(move_);
         prepare_refresh();
-        if (wants_mirror()) {
+        if (wants_lead()) {
             if (auto taken = taken_so_far()) {
                 taken_before_ = std::move(*taken);
             }
@@ -215,6 +215,14 @@ Result<void> Ovs::redirect() {
     if (redirected_ || committed_) {
         return {};
     }
+    auto turned = turn();
+    if (turned) {
+        settle();
+    }
+    return turned;
+}
+
+Result<void> Ovs::turn() {
     if (!begun()) {
         return fail(ErrorKind::network, "the destination's port was not there in time");
     }
@@ -246,7 +254,6 @@ Result<void> Ovs::redirect() {
     for (const auto& line : cutover_.uncovered) {
         problems_.push_back(line);
     }
-    settle();
     return {};
 }
 

@@ -36,10 +36,10 @@ class Ovs final : public NetworkHandover {
     std::string_view backend() const override { return "ovs"; }
     Result<void> check() override;
     bool wants_hold() const override { return true; }
-    bool wants_mirror() const override { return task_.stock_cutover == StockCutover::mirror; }
+    bool wants_lead() const override { return task_.stock_cutover != StockCutover::relay; }
     Result<void> lock() override;
     Result<void> begin() override;
-    Result<milliseconds> mirror() override;
+    Result<milliseconds> lead() override;
     Result<void> redirect() override;
     Result<void> withdraw() override;
     Result<void> commit() override;
@@ -66,7 +66,9 @@ class Ovs final : public NetworkHandover {
     /// The guest's flows on both sides, as followed or, after begin() failed or was not called,
     /// asked now; a side that does not answer has none.
     netflow::Scene look();
-    Result<void> ready_to_mirror();
+    Result<void> ready_to_lead();
+    Result<void> mirror();
+    Result<void> turn();  ///< what redirect() does before it settles
     /// What QEMU has taken for each card on the source.
     struct Taken {
         TimePoint at;

@@ -34,7 +34,7 @@ struct OvsNic {
 struct OvsTimes {
     milliseconds request{2000};  ///< for one answer of a switch
     milliseconds port{10'000};   ///< until the destination's port is there
-    milliseconds settle{5};      ///< of silence at the guest's ports after a redirect
+    milliseconds settle{3};      ///< of silence at the guest's ports after a redirect
     seconds redirect{60};        ///< after which a redirect that nobody took back goes by itself
     seconds relay_idle{180};     ///< silence after which a relay goes
     seconds alarm{180};          ///< of relaying, after which stale senders are named
@@ -50,8 +50,9 @@ enum class RefreshBy {
 
 /// What is done where no QEMU holds the switchover.
 enum class StockCutover {
-    relay,  ///< redirect at the source's stop: what comes until that is known is lost
-    mirror  ///< both sides get what comes before it: some of it the guest gets twice
+    relay,   ///< redirect at the source's stop: what comes until that is known is lost
+    mirror,  ///< both sides get what comes before it: some of it the guest gets twice
+    early    ///< redirect before it: what comes until then waits for the guest
 };
 
 /// As the kernel makes taps.
@@ -65,7 +66,7 @@ struct OvsTask {
     std::vector<OvsHost> peers;
     std::uint16_t relay_priority = netflow::default_relay_priority;
     OvsTimes times;
-    StockCutover stock_cutover = StockCutover::relay;
+    StockCutover stock_cutover = StockCutover::early;
     std::uint32_t tap_queue = default_tap_queue;  ///< packets, on the destination
     RefreshBy refresh = RefreshBy::nobody;
     ExecTask program;  ///< for `refresh`

@@ -42,7 +42,7 @@ Result<void> set_tap_queue(const std::string& device, std::uint32_t packets) {
                             std::strerror(error)));
 }
 
-std::optional<milliseconds> longest_mirror(double packets_per_second, std::uint32_t queue) {
+std::optional<milliseconds> longest_lead(double packets_per_second, std::uint32_t queue) {
     const double most = queue / 2.0;
     if (packets_per_second * kShortest > most) {
         return std::nullopt;

@@ -20,6 +20,6 @@ Result<void> set_tap_queue(const std::string& device, std::uint32_t packets);
 /// How long the guest may run on while its packets are kept in a queue of this length as well: half
 /// of it is for those that come while nobody runs it. Nothing: too short for a guest to be stopped
 /// in.
-std::optional<milliseconds> longest_mirror(double packets_per_second, std::uint32_t queue);
+std::optional<milliseconds> longest_lead(double packets_per_second, std::uint32_t queue);
 
 }  // namespace vmigrate::handover

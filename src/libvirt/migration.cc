@@ -477,13 +477,6 @@ Result<void> Migration::set_delay(unsigned percent) {
 
 Result<void> Migration::release_switchover(Bytes most_remaining) {
     return ask_guest(source_, kCallPatience, [most_remaining](virDomainPtr domain) -> Result<void> {
-        // A command is answered by QEMU's main loop, which also hands over what arrived for the
-        // cards: with the second answer it has done so since the first.
-        for (int round = 0; round < 2; ++round) {
-            if (const auto answer = execute(domain, "query-status"); !answer) {
-                return fail(answer.error());
-            }
-        }
         for (int attempt = 1;; ++attempt) {
             const auto released = execute(domain, "migrate-switchover-release",
                                           {{"max-remaining", most_remaining.count}});

@@ -2,7 +2,7 @@
 //
 // The edge to the network: makes it follow the guest. Back ends live in handover/.
 //
-// Order of calls: lock begin? ((mirror | redirect) withdraw)* mirror? redirect? (commit drain? |
+// Order of calls: lock begin? ((lead | redirect) withdraw)* lead? redirect? (commit drain? |
 // rollback). Every call is idempotent. Thread rule: one thread, that of the runner. Errors pass
 // through verbatim; a failed lock or begin ends in rollback, a failed redirect, commit or drain is
 // a named problem of a moved guest.
@@ -27,14 +27,13 @@ class NetworkHandover {
     /// redirect() had better come before the guest stops: when it returns, what arrives for the
     /// guest goes to the destination, and the guest has taken what came before.
     virtual bool wants_hold() const { return false; }
-    /// mirror() had better come a moment before the guest stops, where nobody can hold it.
-    virtual bool wants_mirror() const { return false; }
+    /// lead() had better come a moment before the guest stops, where nobody can hold it.
+    virtual bool wants_lead() const { return false; }
     virtual Result<void> lock() = 0;   ///< the guest's location may not change by others
     virtual Result<void> begin() = 0;  ///< the destination's port is known: flow sync starts
-    /// What arrives for the guest goes to the destination, too: what the guest takes before it
-    /// stops it gets twice. For how long the destination can keep it; then it is to be withdrawn,
-    /// unless it was redirected.
-    virtual Result<milliseconds> mirror() { return milliseconds(0); }
+    /// What arrives for the guest goes to the destination, too or already. For how long the
+    /// destination can keep it; then it is to be withdrawn, unless the guest has stopped.
+    virtual Result<milliseconds> lead() { return milliseconds(0); }
     virtual Result<void> redirect() = 0;  ///< no vCPU will run on the source in a moment
     /// The source runs the guest for a while longer: its traffic comes back to it.
     virtual Result<void> withdraw() { return {}; }

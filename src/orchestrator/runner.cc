@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include "base/overloaded.h"
+#include "orchestrator/cutover_lead.h"
 #include "orchestrator/estimate.h"
 #include "orchestrator/measure_book.h"
-#include "orchestrator/mirror_lead.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/settle.h"
 #include "orchestrator/steering.h"
@@ -49,8 +49,8 @@ class Run {
           steering_(plan, edges, log_, book_,
                     [this](const std::string& reason) { abort_for(reason, false); }),
           unheld_(edges.network.wants_hold() && !is_held(plan)),
-          mirror_(edges.network, steering_, log_, edges.clock,
-                  edges.network.wants_mirror() && !is_held(plan)),
+          lead_(edges.network, steering_, log_, edges.clock,
+                edges.network.wants_lead() && !is_held(plan)),
           estimator_({plan.guest.memory * (1.0 - plan.memory.zero_share), plan.prediction.bandwidth,
                       dirty_rate_expected(plan)}),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
@@ -119,15 +119,15 @@ class Run {
     void follow() {
         auto next_look = edges_.clock.now() + steering_.interval();
         while (!returned_ && !call_is_lost()) {
-            const auto until = mirror_.lasts() ? mirror_.deadline()
-                               : begun_        ? begun_->weigh_at
-                                               : next_look;
+            const auto until = lead_.lasts() ? lead_.deadline()
+                               : begun_      ? begun_->weigh_at
+                                             : next_look;
             if (const auto event = edges_.events.next(until)) {
                 handle(*event);
                 continue;
             }
-            if (mirror_.lasts()) {
-                mirror_.late();
+            if (lead_.lasts()) {
+                lead_.late();
                 continue;
             }
             if (begun_) {
@@ -184,7 +184,7 @@ class Run {
         }
         if (phase_ < Phase::handover) {
             steering_.at_tick(*sample, in_precopy(*sample));
-            mirror_.at_tick(*sample);
+            lead_.at_tick(*sample);
         }
     }
 
@@ -284,7 +284,7 @@ class Run {
     void iteration(std::uint32_t number, TimePoint at) {
         memory_flows(at);
         book_.iteration(number);
-        if (phase_ != Phase::precopy || number == 0 || mirror_.lasts()) {
+        if (phase_ != Phase::precopy || number == 0 || lead_.lasts()) {
             return;  // the full copy begins: nothing is known yet
         }
         if (unheld_ && !steering_.held_back()) {
@@ -301,7 +301,7 @@ class Run {
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
             steering_.at_iteration(*sample);
-            mirror_.at_iteration(sample->memory_remaining);
+            lead_.at_iteration(sample->memory_remaining);
         }
     }
 
@@ -348,7 +348,7 @@ class Run {
         const auto turned = edges_.network.redirect();
         turned_ = turned.has_value();
         enter(Phase::handover, "");
-        mirror_.guest_stopped(event.time.arrived);
+        lead_.guest_stopped(event.time.arrived);
         log_.problem_if(turned, "network not redirected");
     }
 
@@ -564,7 +564,7 @@ class Run {
     Leftovers leftovers_;
     Steering steering_;
     const bool unheld_;  ///< the network is turned at the stop, of which nobody is told before
-    MirrorLead mirror_;
+    CutoverLead lead_;
     struct Begun {
         std::uint32_t number;
         TimePoint weigh_at;

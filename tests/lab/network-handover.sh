@@ -64,7 +64,7 @@ for ((round = 1; round <= rounds; round++)); do
         nothing_left "a move"
         here=$there
         # as a cloud does when it hears of the move
-        lab location g "$here"
+        lab location g "$here" --wait
         sleep 2
     done
 done

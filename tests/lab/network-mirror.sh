@@ -3,7 +3,7 @@
 # Where nobody holds the switchover, both hosts get the guest's traffic for a moment before it stops: next to nothing is
 # lost, a little comes twice, and no mirror stays. Without a port on the destination there is none.
 #   ROUNDS=N            migrations (1)
-#   STOCK_CUTOVER=relay to compare
+#   STOCK_CUTOVER=early|relay to compare
 . "$(dirname "$0")/vm-common.sh"
 command -v ovs-vswitchd >/dev/null || skip "needs openvswitch-switch"
 command -v osken-manager >/dev/null || skip "needs python3-os-ken"
@@ -45,7 +45,7 @@ for ((round = 1; round <= rounds; round++)); do
     sleep 1
     kill -TERM "$probe"
     wait "$probe" || fail "the probe failed: $(cat "$LAB_STATE/probe.json")"
-    echo "$here to $there: $(jq -c '{outward, back, taps}' "$LAB_STATE/probe.json"), $(grep -o 'network mirrored.*' <<<"$out" || true)"
+    echo "$here to $there: $(jq -c '{outward, back, taps}' "$LAB_STATE/probe.json"), $(grep -o 'the network was.*' <<<"$out" || true)"
     jq -e --argjson lost "$most_lost" --argjson least "$least_twice" --argjson most "$most_twice" \
         '(.outward | .sent > 200 and .lost <= $lost and .duplicated >= $least and .duplicated <= $most) and
          .back.duplicated == 0' "$LAB_STATE/probe.json" >/dev/null ||
@@ -53,6 +53,6 @@ for ((round = 1; round <= rounds; round++)); do
     runs_only_on "$there" g
     eventually 10 none_own host1 host2 gateway || fail "left on the switches: $(own_flows)"
     here=$there
-    lab location g "$here"
+    lab location g "$here" --wait
     sleep 2
 done

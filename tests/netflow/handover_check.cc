@@ -117,46 +117,52 @@ void moves_and_leaves_nothing() {
               "in_port=64200,dl_dst=52:54:00:00:00:01"));
 }
 
+OvsTask mirroring(const std::string& from, const std::string& to) {
+    auto work = task(from, to);
+    work.stock_cutover = StockCutover::mirror;
+    return work;
+}
+
 void mirrors_for_a_moment() {
     settle_on_a();
     Registry registry;
     {
-        Ovs unlocked(task("a", "b"), registry);
-        CHECK(!unlocked.mirror());
+        Ovs unlocked(mirroring("a", "b"), registry);
+        CHECK(!unlocked.lead());
         CHECK(ours("a").empty());
     }
-    Ovs network(task("a", "b"), registry);
+    Ovs network(mirroring("a", "b"), registry);
     MUST(network.lock());
     MUST(network.begin());
-    CHECK(soon([&] { return network.mirror().has_value(); }));
+    CHECK(soon([&] { return network.lead().has_value(); }));
     CHECK(has(ours("a"), "actions=output:5,set_field:10.0.0.2->tun_dst,IN_PORT"));
     CHECK(has(ours("a"), "actions=output:5,set_field:0x64->tun_id"));
     CHECK(has(ours("a"), "hard_timeout=1"));
     MUST(network.withdraw());
     CHECK(ours("a").empty());
     // nobody has to be there to take it back
-    CHECK(MUST(network.mirror()) > milliseconds(100));
+    CHECK(MUST(network.lead()) > milliseconds(100));
     CHECK(soon([] { return ours("a").empty(); }));
     {
         // by a script, beside the one that follows
-        Ovs other(task("a", "b"), registry);
-        MUST(other.mirror());
-        MUST(other.mirror());
+        Ovs other(mirroring("a", "b"), registry);
+        MUST(other.lead());
+        MUST(other.lead());
         CHECK(has(ours("a"), "actions=output:5,set_field"));
     }
-    MUST(network.mirror());
+    MUST(network.lead());
     MUST(network.redirect());
     CHECK(!has(ours("a"), "output:5,set_field"));
-    MUST(network.mirror());
+    MUST(network.lead());
     CHECK(!has(ours("a"), "output:5,set_field"));
     MUST(network.rollback());
     CHECK(ours("a").empty());
     // a commit ends it as well
-    Ovs next(task("a", "b"), registry);
+    Ovs next(mirroring("a", "b"), registry);
     MUST(next.lock());
     {
-        Ovs other(task("a", "b"), registry);
-        MUST(other.mirror());
+        Ovs other(mirroring("a", "b"), registry);
+        MUST(other.lead());
     }
     MUST(next.commit());
     CHECK(!has(ours("a"), "output:5"));
@@ -164,7 +170,7 @@ void mirrors_for_a_moment() {
     MUST(next.drain());
     // a tap that would soon be full
     settle_on_a();
-    auto busy = task("a", "b");
+    auto busy = mirroring("a", "b");
     busy.tap_queue = 20;
     Ovs fast(busy, registry);
     MUST(fast.lock());
@@ -179,7 +185,7 @@ void mirrors_for_a_moment() {
             std::this_thread::sleep_for(milliseconds(1));
         }
     });
-    const auto too_fast = fast.mirror();
+    const auto too_fast = fast.lead();
     over = true;
     sender.join();
     CHECK(!too_fast);
@@ -187,16 +193,39 @@ void mirrors_for_a_moment() {
     CHECK(ours("a").empty());
     MUST(fast.rollback());
     // refused where the destination has no port for the guest
-    auto work = task("a", "b");
+    auto work = mirroring("a", "b");
     settle_on_a();
     Ovs again(work, registry);
     MUST(again.lock());
     work.destination = host("c", ip_c);
     work.peers = {host("b", ip_b)};
-    const auto refused = Ovs(work, registry).mirror();
+    const auto refused = Ovs(work, registry).lead();
     CHECK(!refused);
     CHECK(has(refused.error().message, "switch of c: no port for the guest's card"));
     MUST(again.rollback());
+}
+
+void goes_early() {
+    settle_on_a();
+    Registry registry;
+    Ovs network(task("a", "b"), registry);
+    CHECK(network.wants_lead());
+    MUST(network.lock());
+    CHECK(!network.lead());
+    CHECK(ours("a").empty());
+    MUST(network.begin());
+    CHECK(soon([&] { return network.lead().has_value(); }));
+    CHECK(has(ours("a"), "set_field:10.0.0.2->tun_dst,IN_PORT"));
+    CHECK(has(ours("a"), "hard_timeout=60"));
+    CHECK(!has(ours("a"), "output:5"));
+    const auto turned = ours("a");
+    MUST(network.redirect());
+    CHECK(ours("a") == turned);
+    MUST(network.withdraw());
+    CHECK(ours("a").empty());
+    MUST(network.redirect());
+    MUST(network.rollback());
+    CHECK(ours("a").empty());
 }
 
 void rolls_back() {
@@ -485,6 +514,7 @@ int main(int argc, char** argv) {
     redirects_when_the_cards_are_silent();
     moves_and_leaves_nothing();
     mirrors_for_a_moment();
+    goes_early();
     rolls_back();
     recovers_after_death();
     names_who_was_not_told();

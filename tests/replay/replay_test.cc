@@ -193,7 +193,7 @@ struct Script {
 /// "written-DISK=BYTES", "mirror-DISK=COPIED/REMAINING" and "disk-iterations=N" among the latter,
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
 /// value" or "throttle auto-converge", "observe-only", "network-wants-hold",
-/// "network-wants-mirror", "interactive", "show MS" (the progress, that often), "expect-dirty RATE"
+/// "network-wants-lead", "interactive", "show MS" (the progress, that often), "expect-dirty RATE"
 /// (what was measured before the start).
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
@@ -235,8 +235,8 @@ Script load(const std::filesystem::path& path, Stage& stage) {
             stage.world.network_wants_hold = true;
             script.plan.request.held_networks = {script.plan.guest.host,
                                                  script.plan.destination.host.name};
-        } else if (words[0] == "network-wants-mirror") {
-            stage.world.network_wants_mirror = true;
+        } else if (words[0] == "network-wants-lead") {
+            stage.world.network_wants_lead = true;
         } else if (words[0] == "observe-only") {
             script.plan.request.observe_only = true;
         } else if (words[0] == "show") {

@@ -206,7 +206,7 @@ TEST_CASE("each mistake is one line with file, line and what was meant") {
          "x.toml:2: ", "did you mean 'openflow'?"},
         {"[peers]\ng = 5\n", "x.toml:2: ", "[peers.NAME]"},
         {"[network]\nbackend = 'exec'\n", "x.toml:2: ", "needs program = "},
-        {"[network]\nstock-cutover = 'both'\n", "x.toml:2: ", "neither \"relay\" nor"},
+        {"[network]\nstock-cutover = 'both'\n", "x.toml:2: ", "none of \"early\""},
         {"[network]\nrefresh = 'exec'\n", "x.toml:2: ", "needs program = "},
         {"[network]\nrefresh = 'yes'\n", "x.toml:2: ", "is none of \"off\""},
         {"[network]\nprogram = 'adapter'\n", "x.toml:2: ", "must be a path from the root"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Ovs: both sides get what arrives, for a moment.
+// Ovs: before a stop that nobody can tell exactly, both sides get what arrives, or the destination
+// does.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,7 +26,7 @@ TimePoint now() {
 }  // namespace
 
 /// What an earlier process has begun, or this one.
-Result<void> Ovs::ready_to_mirror() {
+Result<void> Ovs::ready_to_lead() {
     if (begun()) {
         return follower_->wait_for_copies(now() + task_.times.settle);
     }
@@ -70,18 +71,18 @@ Result<double> Ovs::busiest_card() {
     return most;
 }
 
-Result<milliseconds> Ovs::mirror() {
+Result<milliseconds> Ovs::lead() {
     if (redirected_ || committed_) {
         return milliseconds(0);
     }
-    if (const auto ready = ready_to_mirror(); !ready) {
+    if (const auto ready = ready_to_lead(); !ready) {
         return fail(ready.error());
     }
     const auto rate = busiest_card();
     if (!rate) {
         return fail(rate.error());
     }
-    const auto longest = longest_mirror(*rate, task_.tap_queue);
+    const auto longest = longest_lead(*rate, task_.tap_queue);
     if (!longest) {
         return fail(ErrorKind::network,
                     fmt::format("{:.0f} packets a second would soon fill the queue of {} of the "
@@ -89,6 +90,14 @@ Result<milliseconds> Ovs::mirror() {
                                 *rate, task_.tap_queue, task_.destination.name));
     }
     const auto begun = now();
+    const auto done = task_.stock_cutover == StockCutover::early ? turn() : mirror();
+    if (!done) {
+        return fail(done.error());
+    }
+    return *longest - std::chrono::ceil<milliseconds>(now() - begun);
+}
+
+Result<void> Ovs::mirror() {
     const auto mirrored = vmigrate::netflow::mirror(look());
     if (mirrored.steps.empty()) {
         return fail(ErrorKind::network, mirrored.uncovered.empty() ? "no flow serves the guest"
@@ -96,13 +105,13 @@ Result<milliseconds> Ovs::mirror() {
     }
     for (const auto& step : mirrored.steps) {
         if (const auto done = apply(step); !done) {
-            return fail(done.error());
+            return done;
         }
     }
     mirrored_ = true;
     // the switch may be late to send by its new flows
     std::this_thread::sleep_for(task_.times.settle);
-    return *longest - std::chrono::ceil<milliseconds>(now() - begun);
+    return {};
 }
 
 }  // namespace vmigrate::handover

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Where no QEMU holds the switchover: has the network send to both sides a moment before the guest
-// stops. When QEMU stops it nobody is told before, so it is held back by its downtime limit until
-// what remains fits; then it is mirrored, and only then QEMU is told the limit that lets the guest
-// go, which it heeds within a tenth of a second. What is mirrored while the guest goes on reaches
-// it twice and waits in the destination's tap, so it is done once in a move, and for no longer than
-// that can take. A guest that is held by the least limit no longer, because it hardly writes, goes
-// without. Thread rule: the runner's thread only.
+// Where no QEMU holds the switchover: has the network go ahead of the guest by a moment. When QEMU
+// stops it nobody is told before, so it is held back by its downtime limit until what remains fits;
+// then the network goes, and only then QEMU is told the limit that lets the guest go, which it
+// heeds within a tenth of a second. What arrives meanwhile waits in the destination's tap, so it is
+// done once in a move, and for no longer than that can take. A guest that is held by the least
+// limit no longer, because it hardly writes, goes without. Thread rule: the runner's thread only.
 #pragma once
 
 #include "base/clock.h"
@@ -16,11 +15,11 @@
 
 namespace vmigrate {
 
-class MirrorLead {
+class CutoverLead {
   public:
     /// Keeps all. `wanted`: else it does nothing.
-    MirrorLead(NetworkHandover& network, Steering& steering, RunLog& log, const Clock& clock,
-               bool wanted);
+    CutoverLead(NetworkHandover& network, Steering& steering, RunLog& log, const Clock& clock,
+                bool wanted);
 
     /// So much remains when an iteration begins.
     void at_iteration(Bytes remaining);

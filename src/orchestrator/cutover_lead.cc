@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "orchestrator/mirror_lead.h"
+#include "orchestrator/cutover_lead.h"
 
 #include <fmt/format.h>
 
@@ -11,22 +11,22 @@ constexpr unsigned kFittingTicks = 8;
 
 }  // namespace
 
-MirrorLead::MirrorLead(NetworkHandover& network, Steering& steering, RunLog& log,
-                       const Clock& clock, bool wanted)
+CutoverLead::CutoverLead(NetworkHandover& network, Steering& steering, RunLog& log,
+                         const Clock& clock, bool wanted)
     : network_(network), steering_(steering), log_(log), clock_(clock) {
     if (wanted) {
         steering_.hold_back();
     }
 }
 
-void MirrorLead::at_iteration(Bytes remaining) {
+void CutoverLead::at_iteration(Bytes remaining) {
     fitting_ticks_ = 0;
     if (steering_.held_back() && steering_.would_go(remaining)) {
         let_go();
     }
 }
 
-void MirrorLead::at_tick(const Sample& sample) {
+void CutoverLead::at_tick(const Sample& sample) {
     if (!steering_.held_back()) {
         return;
     }
@@ -38,31 +38,32 @@ void MirrorLead::at_tick(const Sample& sample) {
     }
 }
 
-void MirrorLead::let_go() {
+void CutoverLead::let_go() {
     since_ = clock_.now();
-    const auto longest = network_.mirror();
+    const auto longest = network_.lead();
     if (longest) {
         until_ = clock_.now() + *longest;
     }
     steering_.let_go();
     if (!longest) {
-        log_.notice("network not mirrored: " + longest.error().message);
+        log_.notice("the network did not go ahead: " + longest.error().message);
     }
 }
 
-void MirrorLead::guest_stopped(TimePoint at) {
+void CutoverLead::guest_stopped(TimePoint at) {
     if (until_) {
         until_.reset();
         const auto lead = std::chrono::duration<double, std::milli>(at - since_);
-        log_.notice(fmt::format("network mirrored for the last {:.1f} ms", lead.count()));
+        log_.notice(fmt::format("the network was {:.1f} ms ahead of the guest", lead.count()));
     }
 }
 
-void MirrorLead::late() {
+void CutoverLead::late() {
     until_.reset();
     const auto ended = network_.withdraw();
-    log_.notice(ended ? "network mirrored no more: the guest did not stop in time"
-                      : "mirror of the network not withdrawn: " + ended.error().message);
+    log_.notice(ended ? "the network went back: the guest did not stop in time"
+                      : "the network is ahead of the guest and did not go back: " +
+                            ended.error().message);
 }
 
 }  // namespace vmigrate
