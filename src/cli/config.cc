@@ -14,6 +14,7 @@
 #include <iterator>
 
 #include "base/text.h"
+#include "cli/fleet_keys.h"
 #include "cli/switch_keys.h"
 #include "handover/none.h"
 
@@ -43,6 +44,12 @@ class Reader {
                 read_peers(*section);
             } else if (key == "hook") {
                 read_hook(*section);
+            } else if (key == "guests") {
+                cli::read_guests(config_.fleet, *section, complaints());
+            } else if (key == "groups") {
+                cli::read_groups(config_.fleet, *section, complaints());
+            } else if (key == "evacuation") {
+                cli::read_evacuation(config_.fleet.evacuation, *section, complaints());
             } else if (key == "history") {
                 read_history(*section);
             } else if (key == "transport") {
@@ -91,9 +98,19 @@ class Reader {
                                     fmt::join(known, ", ")));
     }
 
+    Complaints complaints() {
+        return {
+            [this](const toml::source_region& where, std::string what) {
+                complain(where, std::move(what));
+            },
+            [this](const toml::key& key, std::string_view section,
+                   const std::vector<std::string>& known) { unknown_key(key, section, known); }};
+    }
+
     const toml::table* table(const toml::key& key, const toml::node& node) {
         static const std::vector<std::string> kSections = {
-            "hosts", "peers", "policy", "network", "hook", "history", "transport"};
+            "hosts",  "peers",  "policy",     "network", "hook",
+            "guests", "groups", "evacuation", "history", "transport"};
         if (std::find(kSections.begin(), kSections.end(), key.str()) == kSections.end()) {
             const auto near = nearest(key.str(), kSections);
             complain(key.source(),
@@ -188,7 +205,8 @@ class Reader {
                 host.labels = pairs(key, node, false);
             } else if (key == "network-backend") {
                 config_.network.backend_of[host.name] = backend(key, node);
-            } else if (!read_switch_key(network, key, node)) {
+            } else if (!read_switch_key(network, key, node) &&
+                       !read_limit_key(config_.fleet.limits[host.name], key, node, complaints())) {
                 unknown_key(key, fmt::format("hosts.{}", host.name), config_keys().at("hosts"));
             }
         }
@@ -589,13 +607,16 @@ const std::map<std::string, std::vector<std::string>>& config_keys() {
         {"hosts",
          {"uri", "peer-uri", "migration-host", "graphics-listen", "emulator", "shared-storage",
           "path-map", "labels", "network-backend", "openflow", "ovsdb", "bridge", "tunnel-address",
-          "tunnel-port"}},
+          "tunnel-port", "migrations-out", "migrations-in"}},
         {"peers", switch_keys()},
         {"network",
          {"backend", "clear-text", "private-key", "certificate", "authority", "settle",
           "relay-idle", "relay-alarm", "relay-priority", "stock-cutover", "refresh", "program",
           "program-limit", "redirect-held"}},
         {"hook", {"host", "strict", "log", "tap-queue"}},
+        {"guests", guests_keys()},
+        {"groups", group_keys()},
+        {"evacuation", evacuation_keys()},
         {"history", {"path"}},
         {"transport", {"clear-text"}}};
     return keys;

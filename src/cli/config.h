@@ -11,6 +11,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "cli/fleet_config.h"
 #include "handover/ovs_settings.h"
 #include "libvirt/session.h"
 #include "orchestrator/options.h"
@@ -53,6 +54,7 @@ struct Config {
     std::map<std::string, Options> policies;  ///< always has "default"
     NetworkConfig network;
     HookConfig hook;
+    FleetConfig fleet;
     std::string history_path = "/var/lib/vmigrate/history.db";
     ClearText clear_text = ClearText::refuse;
 

@@ -69,7 +69,7 @@ TEST_CASE("the example configuration has every key, with its default") {
 
     // Each "# key = value" and "# [table]" as if it were set.
     const auto set = std::regex_replace(
-        text, std::regex("(^|\n)# (?=([a-z0-9-]+ = |\\[(hosts|peers|policy)\\.))"), "$1");
+        text, std::regex("(^|\n)# (?=([a-z0-9-]+ = |\\[(hosts|peers|policy|groups)\\.))"), "$1");
     const auto config = parse_config(set, "vmigrate.toml");
     if (!config) {
         for (const auto& error : config.error()) {
@@ -83,6 +83,8 @@ TEST_CASE("the example configuration has every key, with its default") {
     CHECK(config->history_path == defaults.history_path);
     CHECK(config->network.backend == defaults.network.backend);
     CHECK(config->clear_text == defaults.clear_text);
+    CHECK(config->fleet.limits_of("host1") == MoveLimits{});
+    CHECK(config->fleet.evacuation == defaults.fleet.evacuation);
     REQUIRE(config->policies.count("evening") == 1);
     for (const auto& key : option_keys()) {
         CAPTURE(key.key);
