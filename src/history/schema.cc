@@ -170,7 +170,43 @@ CREATE TABLE drains (
 CREATE INDEX drains_under_way ON drains (migration_id) WHERE state = 'draining';
 )sql";
 
-constexpr std::array kSteps = {kFirst, kTunes, kWriteLimits, kForecasts, kLocations, kDrains};
+// Hosts that are or were emptied, or got their guests back.
+constexpr std::string_view kEvacuations = R"sql(
+CREATE TABLE evacuations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,                     -- evacuate or restore
+    host TEXT NOT NULL,
+    options TEXT NOT NULL,                  -- JSON, for who goes on with it
+    began_unix_us INTEGER NOT NULL,
+    ended_unix_us INTEGER,                  -- NULL: under way, or its process died
+    exit_code INTEGER,
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    holder_machine TEXT NOT NULL,
+    holder_boot TEXT NOT NULL,
+    holder_pid_namespace TEXT NOT NULL,
+    holder_pid INTEGER NOT NULL,
+    holder_started INTEGER NOT NULL
+) STRICT;
+CREATE INDEX evacuations_by_host ON evacuations (host);
+CREATE UNIQUE INDEX evacuations_under_way ON evacuations (host) WHERE ended_unix_us IS NULL;
+
+CREATE TABLE evacuation_guests (
+    evacuation_id INTEGER NOT NULL REFERENCES evacuations,
+    guest_uuid TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    guest_name TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,              -- planned, or where it was moved; '': nowhere
+    state TEXT NOT NULL,                    -- waiting, moving, or the verdict
+    attempts INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    migration_id INTEGER REFERENCES migrations,  -- the last one
+    PRIMARY KEY (evacuation_id, guest_uuid)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst,     kTunes,  kWriteLimits, kForecasts,
+                               kLocations, kDrains, kEvacuations};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

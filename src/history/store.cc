@@ -5,6 +5,7 @@
 
 #include "history/database.h"
 #include "history/drains.h"
+#include "history/evacuations.h"
 #include "history/journal.h"
 #include "history/locations.h"
 #include "history/rows.h"
@@ -147,6 +148,10 @@ Result<void> Store::give_drain(std::int64_t id) {
         history::give_drain(db, id);
         return {};
     });
+}
+
+std::unique_ptr<Evacuations> Store::evacuations() {
+    return std::make_unique<Evacuations>(impl_->database, impl_->clock);
 }
 
 std::unique_ptr<LocationRegistry> Store::locations() {

@@ -114,6 +114,8 @@ enum class Takeover {
     from_out_of_sight,  ///< also one on another machine: the user says that it is gone
 };
 
+class Evacuations;
+
 class Store {
   public:
     enum class Access { read_only, read_write };
@@ -151,6 +153,8 @@ class Store {
     /// Lets another process take it; nothing happens where a third one has it.
     Result<void> give_drain(std::int64_t id);
 
+    /// Of whole hosts; see evacuations.h. Borrows the store.
+    std::unique_ptr<Evacuations> evacuations();
     /// Where guests are. Borrows the store.
     std::unique_ptr<LocationRegistry> locations();
     /// A journal for a new migration. Borrows the store.
