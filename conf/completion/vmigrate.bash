@@ -46,9 +46,14 @@ _vmigrate() {
         --offline --emulator --dname --xml --persistent-xml
         --compression --lz4-acceleration --bypass-compression --ram-save-max-wait
         --ram-delay-save-percent --mig-block-size --verify-ram --observe-only"
+    local many="--max-parallel --bandwidth --deadline --order --policy --dry-run --wait --detach
+        --status --cancel --resume"
     local -A options=(
         [plan]="$move"
         [start]="$move --detach --wait-drain"
+        [evacuate]="$many --to --label --stop-unmovable"
+        [restore]="$many"
+        [rebalance]="--dry-run --most-moves --policy"
         [status]="--watch"
         [tune]=""
         [abort]=""
@@ -88,6 +93,10 @@ _vmigrate() {
         mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_keys)" -- "$word")
         return
         ;;
+    --order)
+        mapfile -t COMPREPLY < <(compgen -W "small-first idle-first priority" -- "$word")
+        return
+        ;;
     --outcome)
         mapfile -t COMPREPLY < <(
             compgen -W "moved moved-with-problems failed-on-source unknown" -- "$word")
@@ -103,7 +112,7 @@ _vmigrate() {
             "$word")
     elif [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$common ${options[$command]}" -- "$word")
-    elif [[ $command == hosts ]]; then
+    elif [[ $command == hosts || $command == evacuate || $command == restore ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_names hosts)" -- "$word")
     elif [[ $command == tune && $previous != tune ]]; then
         compopt -o nospace 2>/dev/null

@@ -22,4 +22,9 @@ struct Background {
 /// Errors: config (the log cannot be written), internal.
 Result<void> start_in_background(const Background& what);
 
+/// This program with `words`, as a child in a session of its own, which goes on when this process
+/// has ended. What it has to say goes to the two files (borrowed until the return). Gives its
+/// process id, to be waited for.
+Result<int> start_in_own_session(const std::vector<std::string>& words, int output, int errors);
+
 }  // namespace vmigrate::cli

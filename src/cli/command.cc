@@ -13,9 +13,12 @@
 namespace vmigrate::cli {
 namespace {
 
-constexpr std::array<Command, 13> kCommands = {{
+constexpr std::array<Command, 16> kCommands = {{
     {"plan", "Say whether and how a guest would move", run_plan},
     {"start", "Move a guest", run_start},
+    {"evacuate", "Move all guests away from a host", run_evacuate},
+    {"restore", "Bring home whom an evacuation has moved away", run_restore},
+    {"rebalance", "Propose moves that even out what the hosts carry", run_rebalance},
     {"status", "Show or follow migrations that have not ended", run_status},
     {"tune", "Change a migration while it runs", run_tune},
     {"abort", "End a migration before its switchover", run_abort},
@@ -41,7 +44,8 @@ void print_help() {
         "Examples:\n"
         "  vmigrate doctor\n"
         "  vmigrate plan web1\n"
-        "  vmigrate start web1 --to host2\n");
+        "  vmigrate start web1 --to host2\n"
+        "  vmigrate evacuate host1 --dry-run\n");
 }
 
 /// `--config FILE` and `--json` may stand before the command, too.

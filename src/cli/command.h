@@ -12,12 +12,15 @@ namespace vmigrate::cli {
 
 int run_abort(const Words& words);
 int run_doctor(const Words& words);
+int run_evacuate(const Words& words);
 int run_history(const Words& words);
 int run_hook(const Words& words);
 int run_hosts(const Words& words);
 int run_net(const Words& words);
 int run_plan(const Words& words);
+int run_rebalance(const Words& words);
 int run_recover(const Words& words);
+int run_restore(const Words& words);
 int run_show(const Words& words);
 int run_start(const Words& words);
 int run_status(const Words& words);

@@ -15,6 +15,7 @@ constexpr int kExitUsage = 2;     ///< usage or configuration error
 constexpr int kExitBlocked = 3;   ///< nothing was touched
 constexpr int kExitProblems = 4;  ///< moved, with named problems
 constexpr int kExitUnknown = 5;   ///< a person must look
+constexpr int kExitPartly = 6;    ///< of an evacuation: some guests moved, some did not
 constexpr int kExitDiverges = 7;  ///< will not converge within the limits
 constexpr int kExitInterrupted = 130;
 

@@ -5,6 +5,7 @@
 // Thread rule and errors: as Session.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,11 +29,23 @@ Result<std::optional<GuestFacts>> describe_guest(Session& session, const std::st
 /// Every guest of a host, running or not (facts without measuring anything).
 Result<std::vector<GuestRef>> list_guests(Session& session);
 
+/// What a destination has said of an emulator, and of a processor with it.
+struct ProcessorAnswer {
+    std::optional<bool> emulator_works;
+    std::string emulator_detail;
+    CpuFit cpu = CpuFit::undecided;
+    std::string cpu_detail;
+};
+/// By what was asked, for guests of one source that are alike.
+using ProcessorAnswers = std::map<std::string, ProcessorAnswer>;
+
 /// The host looked at as destination of one guest. Storage pools there may be made to read their
-/// folders again. The emulator there is asked what it can do when the request depends on it.
+/// folders again. The emulator there is asked what it can do when the request depends on it. What
+/// is in `known` is not asked again; one for each pair of source and destination.
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
                                             Session& source, const GuestFacts& guest,
-                                            const Request& request);
+                                            const Request& request,
+                                            ProcessorAnswers* known = nullptr);
 
 /// Dirty rate (libvirt's page sampling over `window`, at least 1 s) and, beside it, content of
 /// sampled pieces of memory, which are read again towards the end of the window to see where the

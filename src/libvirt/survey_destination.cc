@@ -103,6 +103,32 @@ void check_cpu(virConnectPtr destination, virConnectPtr source, const GuestFacts
     }
 }
 
+void check_processor(virConnectPtr destination, virConnectPtr source, const GuestFacts& guest,
+                     const std::string& arch, ProcessorAnswers* known, DestinationFacts& facts) {
+    const auto question = fmt::format("{}\n{}\n{}\n{}\n{}", facts.emulator, guest.domain_type, arch,
+                                      guest.machine, guest.cpu_xml);
+    if (known != nullptr) {
+        if (const auto found = known->find(question); found != known->end()) {
+            const auto& answer = found->second;
+            facts.emulator_works = answer.emulator_works;
+            facts.emulator_detail = answer.emulator_detail;
+            facts.cpu = answer.cpu;
+            facts.cpu_detail = answer.cpu_detail;
+            return;
+        }
+    }
+    check_emulator(destination, guest, arch, facts);
+    if (facts.emulator_works.value_or(true)) {
+        check_cpu(destination, source, guest, arch, facts);
+    } else {
+        facts.cpu_detail = "cannot be told without the emulator";
+    }
+    if (known != nullptr) {
+        (*known)[question] = {facts.emulator_works, facts.emulator_detail, facts.cpu,
+                              facts.cpu_detail};
+    }
+}
+
 void look_for_namesakes(virConnectPtr connection, const GuestFacts& guest, const std::string& name,
                         DestinationFacts& facts) {
     facts.same_uuid = state_by_uuid(connection, guest.ref.uuid);
@@ -205,19 +231,14 @@ void ask_emulator(const HostAccess& access, const GuestFacts& guest, const std::
 
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
                                             Session& source, const GuestFacts& guest,
-                                            const Request& request) {
+                                            const Request& request, ProcessorAnswers* known) {
     auto* connection = destination.connection();
     const auto& access = destination.access();
     const auto arch = arch_in(guest.xml);
     DestinationFacts facts;
     facts.host = host;
     facts.emulator = emulator_there(access, guest, request);
-    check_emulator(connection, guest, arch, facts);
-    if (facts.emulator_works.value_or(true)) {
-        check_cpu(connection, source.connection(), guest, arch, facts);
-    } else {
-        facts.cpu_detail = "cannot be told without the emulator";
-    }
+    check_processor(connection, source.connection(), guest, arch, known, facts);
     if (needs_destination_qemu(request, guest)) {
         ask_emulator(access, guest, arch, facts);
     }

@@ -36,7 +36,7 @@ same() {
 
 run 0 --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$work/out")
-[[ $(wc -w <<<"$commands") == 13 ]] || fail "expected thirteen commands"
+[[ $(wc -w <<<"$commands") == 16 ]] || fail "expected sixteen commands"
 same "completion of commands" "$(sort <<<"$commands"$'\n--config\n--help\n--json\n--version')" \
     "$(completed vmigrate '')"
 same "commands in vmigrate(1)" "$(sort <<<"$commands")" \
@@ -54,11 +54,13 @@ for command in $commands; do
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \
         "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach -e --wait-drain)" ;;
+    evacuate | restore | rebalance)
+        same "vmigrate-evacuate(1) about $command" "$own" "$(page_options "$man/vmigrate-evacuate.1" "$command")" ;;
     *) same "vmigrate(1) about $command" "$own" "$(page_options "$man/vmigrate.1" "$command")" ;;
     esac
 done
 
 # Exit codes: one table, in vmigrate(1).
-for number in 0 1 2 3 4 5 7 130; do
+for number in 0 1 2 3 4 5 6 7 130; do
     grep -q "^\.It $number Ta" "$man/vmigrate.1" || fail "vmigrate(1) lacks exit code $number"
 done
