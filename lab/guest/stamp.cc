@@ -193,8 +193,7 @@ std::optional<Finding> judge(const Block& block, const Entry& expected, std::uin
     const Marks marks = read_marks(block, {block.address, stamped ? expected.sequence : 0}, limit);
     const Identity header = {words[kAddressWord], words[kSequenceWord]};
     finding.sector = marks.sector;
-    if (words[kMagicWord] == block.magic && words[kSumWord] == finding.sum && marks.complete &&
-        marks.agree && marks.last == header) {
+    if (words[kSumWord] == finding.sum && marks.complete && marks.agree && marks.last == header) {
         finding.kind = kind_of_whole(header, {block.address, expected.sequence});
     } else if (!marks.agree) {
         finding.kind = Kind::kTorn;

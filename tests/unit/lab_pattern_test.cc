@@ -45,6 +45,8 @@ TEST_CASE("random and mixed come everywhere") {
     CHECK(walked(Pattern::kRandom, 50, 2000).size() == 50);
     CHECK(walked(Pattern::kMixed, 50, 2000).size() == 50);
     CHECK(walked(Pattern::kMixed, 1, 10).size() == 1);
+    CHECK(walked(Pattern::kMixed, 10'000, 20'000).size() >
+          9'900);  // the first few are at few starts
 }
 
 TEST_CASE("random writes prefer what is hot") {

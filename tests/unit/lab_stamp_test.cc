@@ -104,6 +104,8 @@ TEST_CASE("a block of an earlier sequence is old") {
     CHECK(finding->expected.sequence == 6);
     CHECK(describe(*finding, sample.address).find("found sequence 5 ") != std::string::npos);
     CHECK(describe(*finding, sample.address).find("written at 1.500 s") != std::string::npos);
+    sample.buffer[300] ^= 1;
+    CHECK(sample.kind() == Kind::kWrong);  // broken on top of it
 }
 
 TEST_CASE("a block that never arrived is old, too") {
@@ -183,8 +185,9 @@ TEST_CASE("zeroes must be zeroes") {
     CHECK(judge(sample.block(), zeroes, kLimit)->kind == Kind::kOld);  // the zeroing was lost
     CHECK(
         describe(*judge(sample.block(), zeroes, kLimit), 77).starts_with("expected zeroes since"));
-    std::fill(sample.buffer.begin() + 64, sample.buffer.end(), 0);
+    std::fill(sample.buffer.begin(), sample.buffer.begin() + 256, 0);
     CHECK(judge(sample.block(), zeroes, kLimit)->kind == Kind::kTorn);
+    CHECK(judge(sample.block(), zeroes, kLimit)->sector == 4);
     std::fill(sample.buffer.begin(), sample.buffer.end(), 0);
     CHECK_FALSE(judge(sample.block(), zeroes, kLimit));
     sample.buffer[200] = 1;
