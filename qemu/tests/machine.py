@@ -35,6 +35,17 @@ def default_binary():
     return prefix + "/bin/qemu-system-x86_64"
 
 
+def assemble(folder):
+    """Makes the image of a guest that knows what its memory must hold (stamp.S), and returns its path."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stamp.S")
+    image = os.path.join(folder, "stamp")
+    subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-o", image, source,
+                    "-Wl,--build-id=none,-m,elf_i386,-Ttext=0x7c00,--oformat=binary"], check=True)
+    with open(image, "ab") as file:
+        file.truncate(1 << 20)
+    return image
+
+
 class Machine:
     """Use as a context manager: the process is gone, and reaped, when the block is left."""
 
