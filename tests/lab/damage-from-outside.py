@@ -81,9 +81,15 @@ def damage_memory(pid, mib, kind):
     memory = Memory(pid, mib)
     with memory:
         before = memory.blocks()
-    time.sleep(0.5)
-    with memory:
-        damage(memory.file, before, memory.blocks(), kind)
+    # a guest of a busy machine may write nothing for a while
+    for _ in range(20):
+        time.sleep(0.5)
+        with memory:
+            after = memory.blocks()
+            if len(renewed(before, after)) >= 2:
+                damage(memory.file, before, after, kind)
+                return
+    sys.exit("the guest does not write its memory")
 
 
 def damage_disk(path, path_before, kind):
