@@ -28,7 +28,7 @@ Result<BytesPerSecond> rate(const std::string& text) {
 }
 
 Result<milliseconds> deadline(const std::string& text) {
-    const auto parsed = parse_time(text);
+    auto parsed = parse_time(text);
     if (!parsed || parsed->count() <= 0) {
         return fail(
             ErrorKind::usage,

@@ -129,7 +129,7 @@ Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
     look_for_places(movers);
     for (auto& [name, scouted] : scouted_) {
         for (const auto& load : scouted->loads) {
-            const auto mover = std::ranges::find_if(movers, [&](const Mover& one) {
+            const auto mover = std::ranges::find_if(movers, [&, &name = name](const Mover& one) {
                 return one.host == name && one.facts.ref.uuid == load.ref.uuid;
             });
             if (mover != movers.end() && mover->facts.state == GuestState::incoming) {

@@ -104,7 +104,7 @@ Result<void> Ovs::mirror() {
                                                                    : mirrored.uncovered.front());
     }
     for (const auto& step : mirrored.steps) {
-        if (const auto done = apply(step); !done) {
+        if (auto done = apply(step); !done) {
             return done;
         }
     }
