@@ -145,7 +145,8 @@ struct Stage {
     fleet::Fleet fleet;
     std::vector<history::EvacuationGuest> unseen;  ///< restore: on hosts that do not answer
 
-    Result<void> look(FleetView& view) {
+    /// `to_move`: with the wish that others than those under way go as well.
+    Result<void> look(FleetView& view, bool to_move) {
         if (!loop) {
             loop = std::make_unique<libvirt::EventLoop>();
         }
@@ -165,7 +166,7 @@ struct Stage {
         if (options.kind == EvacuationKind::restore) {
             unseen = keep_homeless(options, fleet, *store, view);
         }
-        return anybody() ? some_host_remains(fleet, options) : Result<void>();
+        return to_move && anybody() ? some_host_remains(fleet, options) : Result<void>();
     }
 
     bool anybody() const {
@@ -337,7 +338,7 @@ int plan_evacuation(const Config& config, EvacuationOptions options, bool json) 
     Stage stage(config, std::move(options));
     auto ready = open(stage, history::Store::Access::read_only);
     ready = ready ? add_homes(stage.options, *stage.store) : ready;
-    ready = ready ? stage.look(*view) : ready;
+    ready = ready ? stage.look(*view, true) : ready;
     if (!ready) {
         return complain(ready.error());
     }
@@ -370,7 +371,7 @@ int run_evacuation(const Config& config, EvacuationOptions options, bool json,
         return complain(id.error());
     }
     interrupts.abort_through(&events);
-    if (const auto looked = stage.look(*view); !looked) {
+    if (const auto looked = stage.look(*view, true); !looked) {
         const int code = complain(looked.error());
         static_cast<void>(evacuations->end(*id, code));
         return code;
@@ -407,7 +408,7 @@ int resume_evacuation(const Config& config, EvacuationKind kind, const std::stri
     }
     interrupts.abort_through(&events);
     stage.options = std::move(*options);
-    if (const auto looked = stage.look(*view); !looked) {
+    if (const auto looked = stage.look(*view, !entry->cancel_requested); !looked) {
         return complain(looked.error());
     }
     return carry_on(stage, entry->id, entry->began, *before, events, *view, json, false);

@@ -45,6 +45,9 @@ void Evacuation::State::take_up(const Standing& before) {
         if (seen && is_ours(places_.guest(*id))) {
             auto standing = before;
             standing.from = places_.guest(*id).host;
+            if (standing.attempts == 0) {
+                standing.reason.clear();  // that it had no place then
+            }
             join(*id, std::move(standing));
             return;
         }

@@ -11,13 +11,6 @@ using namespace vmigrate::fleet::test;
 
 namespace {
 
-Rules of_h1() {
-    Rules rules;
-    rules.hosts = {"h1"};
-    rules.headroom_percent = 0;
-    return rules;
-}
-
 /// h1 with guests a (1 GiB), b (2), c (3); two hosts to go to, two moves at the same time.
 Fleet three_guests() {
     Fleet fleet{{host("h1", 16, 0), host("h2", 16, 16), host("h3", 16, 16)},
@@ -365,6 +358,21 @@ TEST_CASE("it goes on where an earlier one was interrupted") {
           "a moved h2\nb unknown h3: nobody answers\n"
           "c failed-on-source h2: 4 attempts, the last: busy\nd moved h2\n"
           "e left\nnew moved h3\n");
+}
+
+TEST_CASE("who had no place when it was interrupted is told why once") {
+    auto fleet = three_guests();
+    fleet.guests = {guest("big", "h1", 40)};
+    fleet.guests.push_back(guest("a", "h1", 1));
+    Stage first(of_h1(), fleet);
+    CHECK(first.begin() == "start a to h2");
+    const auto before = first.evacuation.standings();
+    CHECK(words_of(before) ==
+          "big waiting: no place: 2 hosts have less than 40.0 GiB to spare\na moving h2\n");
+    Stage next(of_h1(), fleet, before);
+    CHECK(next.tell(20, moved("a")) == "settled a, settled big");
+    CHECK(next.verdicts() ==
+          "big unmovable: no place: 2 hosts have less than 40.0 GiB to spare\na moved h2\n");
 }
 
 TEST_CASE("a copy goes its own way") {

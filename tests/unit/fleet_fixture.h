@@ -34,6 +34,13 @@ inline Guest guest(const std::string& name, const std::string& on, std::uint64_t
     return guest;
 }
 
+inline Rules of_h1() {
+    Rules rules;
+    rules.hosts = {"h1"};
+    rules.headroom_percent = 0;
+    return rules;
+}
+
 inline TimePoint at(double seconds) {
     return TimePoint(milliseconds(static_cast<int>(seconds * 1000)));
 }

@@ -15,13 +15,6 @@ using namespace vmigrate::fleet::test;
 
 namespace {
 
-Rules of_h1() {
-    Rules rules;
-    rules.hosts = {"h1"};
-    rules.headroom_percent = 0;
-    return rules;
-}
-
 /// A gibibyte and a bit: ten seconds at a gigabit, one of them before it is sent.
 Guest ten_seconds(const std::string& name) {
     auto guest = test::guest(name, "h1", 1);
