@@ -33,7 +33,7 @@ void Evacuation::State::take(const MoveEnded& ended) {
     switch (ended.outcome) {
         case Outcome::moved:
         case Outcome::moved_with_problems:
-            refusals_[to] = 0;
+            traffic(to).refusals = 0;
             places_.arrived(task->guest);
             settle(*task,
                    ended.outcome == Outcome::moved ? Standing::State::moved
@@ -82,7 +82,7 @@ void Evacuation::State::did_not_move(Task& task, HostId to, const MoveEnded& end
 void Evacuation::State::try_elsewhere(Task& task, HostId failed, const std::string& reason) {
     places_.avoid(task.guest, failed);
     unplace(task);
-    if (++refusals_[failed] == kRefusals) {
+    if (++traffic(failed).refusals == kRefusals) {
         places_.distrust(failed, fmt::format("{} moves there failed: {}", kRefusals, reason));
         unplace_all_on(failed);
     }
@@ -100,9 +100,7 @@ void Evacuation::State::take(const MoveProgress& progress) {
 
 void Evacuation::State::take(const HostChanged& changed) {
     const auto id = places_.set_host(changed.host);
-    if (id < refusals_.size()) {
-        refusals_[id] = 0;
-    }
+    traffic(id).refusals = 0;
     const bool any_stays_out = std::ranges::any_of(tasks_, [&](const Task& task) {
         return task.waiting() && places_.to(task.guest) == id && !places_.still_fits(task.guest);
     });

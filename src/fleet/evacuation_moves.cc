@@ -35,13 +35,8 @@ Turn Evacuation::State::turn_of_task(const Task& task) const {
 }
 
 void Evacuation::State::enqueue(Task& task) {
-    const auto hosts = places_.hosts();
-    queues_.resize(hosts);
-    out_.resize(hosts);
-    in_.resize(hosts);
-    refusals_.resize(hosts);
     task.turn = turn_of_task(task);
-    auto& queue = queues_[places_.at(task.guest)];
+    auto& queue = traffic(places_.at(task.guest)).queue;
     const auto before = [this](TaskId a, TaskId b) {
         return std::tie(tasks_[a].turn, a) < std::tie(tasks_[b].turn, b);
     };
@@ -50,24 +45,22 @@ void Evacuation::State::enqueue(Task& task) {
 }
 
 void Evacuation::State::dequeue(Task& task) {
-    if (const auto from = places_.at(task.guest); from < queues_.size()) {
-        std::erase(queues_[from], id_of(task));
-    }
+    std::erase(traffic(places_.at(task.guest)).queue, id_of(task));
 }
 
 bool Evacuation::State::may_begin(const Task& task) const {
     const auto to = places_.to(task.guest);
-    return to && in_[*to] < places_.host(*to).most_in && task.not_before <= now_;
+    return to && traffic(*to).in < places_.host(*to).most_in && task.not_before <= now_;
 }
 
 /// The first in its turn, of those that can begin now.
 std::optional<Evacuation::State::TaskId> Evacuation::State::next_task(bool with_hopeless) {
     std::optional<TaskId> best;
-    for (HostId from = 0; from < queues_.size(); ++from) {
-        if (out_[from] >= places_.host(from).most_out) {
+    for (HostId from = 0; from < traffic_.size(); ++from) {
+        if (traffic_[from].out >= places_.host(from).most_out) {
             continue;
         }
-        for (const auto id : queues_[from]) {
+        for (const auto id : traffic_[from].queue) {
             const auto& task = tasks_[id];
             if (best && !(task.turn < tasks_[*best].turn)) {
                 break;
@@ -112,19 +105,14 @@ void Evacuation::State::begin(Task& task) {
 }
 
 void Evacuation::State::take_under_way(Task& task, HostId to) {
-    const auto hosts = places_.hosts();
-    out_.resize(hosts);
-    in_.resize(hosts);
-    queues_.resize(hosts);
-    refusals_.resize(hosts);
     if (!places_.to(task.guest)) {
         places_.promise(task.guest, to);
     }
     places_.depart(task.guest);
     const auto from = places_.at(task.guest);
     task.standing.to = places_.host(to).name;
-    ++out_[from];
-    ++in_[to];
+    ++traffic(from).out;
+    ++traffic(to).in;
     task.move = Move{from, to, Journey(places_.guest(task.guest).load), now_, {}, {}, {}};
     task.move->speed = speed_between(from, to);
     task.move->hopeless = hopeless(task);
@@ -132,8 +120,8 @@ void Evacuation::State::take_under_way(Task& task, HostId to) {
 }
 
 void Evacuation::State::end_move(Task& task) {
-    --out_[task.move->from];
-    --in_[task.move->to];
+    --traffic(task.move->from).out;
+    --traffic(task.move->to).in;
     task.move.reset();
     std::erase(under_way_, id_of(task));
 }
@@ -151,7 +139,8 @@ BytesPerSecond Evacuation::State::speed_between(HostId from, HostId to) const {
     const auto part = [](BytesPerSecond link, unsigned moves) {
         return BytesPerSecond{link.count / std::max(1U, moves)};
     };
-    return lower(part(places_.host(from).link, out_[from]), part(places_.host(to).link, in_[to]));
+    return lower(part(places_.host(from).link, traffic(from).out),
+                 part(places_.host(to).link, traffic(to).in));
 }
 
 void Evacuation::State::share_bandwidth() {

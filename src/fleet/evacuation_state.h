@@ -49,6 +49,12 @@ class Evacuation::State {
         std::optional<Move> move;
         bool waiting() const { return standing.state == Standing::State::waiting; }
     };
+    struct Traffic {
+        std::vector<TaskId> queue;  ///< who waits to leave, in their turn
+        unsigned out = 0;           ///< moves at the same time
+        unsigned in = 0;
+        unsigned refusals = 0;  ///< to take a guest, one after another
+    };
 
     // ---- evacuation.cc, evacuation_happenings.cc
     void take_up(const Standing& before);
@@ -93,6 +99,17 @@ class Evacuation::State {
     void tell_shares();
     void hurry_late_ones();
     TimePoint ends_at(const Move& move) const;
+    /// Hosts come while it goes on.
+    Traffic& traffic(HostId host) {
+        if (host >= traffic_.size()) {
+            traffic_.resize(host + 1);
+        }
+        return traffic_[host];
+    }
+    const Traffic& traffic(HostId host) const {
+        static const Traffic none;
+        return host < traffic_.size() ? traffic_[host] : none;
+    }
     TaskId id_of(const Task& task) const { return static_cast<TaskId>(&task - tasks_.data()); }
 
     Rules rules_;
@@ -101,15 +118,12 @@ class Evacuation::State {
     Placement places_;
     std::vector<Task> tasks_;
     std::unordered_map<GuestId, TaskId> task_ids_;
-    std::size_t open_ = 0;                     ///< tasks without a verdict
-    std::vector<std::vector<TaskId>> queues_;  ///< who waits, by source, in their turn
+    std::size_t open_ = 0;          ///< tasks without a verdict
+    std::vector<Traffic> traffic_;  ///< by host, as far as there was any
     std::vector<TaskId> under_way_;
     std::vector<TaskId> begun_now_;
-    std::vector<unsigned> out_;  ///< moves at the same time, by host
-    std::vector<unsigned> in_;
-    std::vector<unsigned> refusals_;  ///< of a destination, one after another
-    std::vector<TaskId> homeless_;    ///< wait without a place
-    std::vector<TaskId> pausing_;     ///< wait for another attempt, or did
+    std::vector<TaskId> homeless_;  ///< wait without a place
+    std::vector<TaskId> pausing_;   ///< wait for another attempt, or did
     bool look_for_places_ = false;
     std::uint64_t chances_seen_ = 0;
     bool cancelled_ = false;
