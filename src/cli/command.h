@@ -16,6 +16,7 @@ int run_evacuate(const Words& words);
 int run_history(const Words& words);
 int run_hook(const Words& words);
 int run_hosts(const Words& words);
+int run_metrics(const Words& words);
 int run_net(const Words& words);
 int run_plan(const Words& words);
 int run_rebalance(const Words& words);

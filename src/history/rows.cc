@@ -144,9 +144,26 @@ std::vector<Entry> entries(const SQLite::Database& database, const Filter& filte
     } else if (filter.outcome) {
         where += fmt::format("AND {} = ?2 ", outcome);
     }
+    where += filter.source ? "AND source = ?4 " : "";
+    where += filter.destination ? "AND destination = ?5 " : "";
+    where += filter.policy ? "AND policy = ?6 " : "";
+    where += filter.since ? "AND started_unix_us >= ?7 " : "";
+    where += filter.until ? "AND started_unix_us < ?8 " : "";
     SQLite::Statement statement(database, kSelectEntry + where + "ORDER BY id DESC LIMIT ?3");
-    bind_value(statement, 1, filter.guest);
-    bind_value(statement, 2, filter.outcome);
+    const auto bind_used = [&](int index, const auto& value) {
+        if (value) {
+            bind_value(statement, index, *value);
+        }
+    };
+    bind_used(1, filter.guest);
+    if (!filter.unfinished) {
+        bind_used(2, filter.outcome);
+    }
+    bind_used(4, filter.source);
+    bind_used(5, filter.destination);
+    bind_used(6, filter.policy);
+    bind_used(7, filter.since);
+    bind_used(8, filter.until);
     constexpr std::int64_t kNoLimit = -1;
     bind_value(statement, 3,
                filter.limit == 0 ? kNoLimit : static_cast<std::int64_t>(filter.limit));
@@ -155,6 +172,22 @@ std::vector<Entry> entries(const SQLite::Database& database, const Filter& filte
         result.push_back(entry_of(statement));
     }
     return result;
+}
+
+std::size_t prune(const SQLite::Database& database, WallTime ended_before) {
+    const std::string old =
+        "(SELECT id FROM migrations WHERE ended_unix_us < ?1 AND outcome <> 'unknown' "
+        "AND id NOT IN (SELECT migration_id FROM leases) "
+        "AND id NOT IN (SELECT migration_id FROM drains WHERE state = 'draining'))";
+    execute(database,
+            "UPDATE evacuation_guests SET migration_id = NULL WHERE migration_id IN " + old,
+            ended_before);
+    for (const auto* table : {"plans", "timeline", "steps", "samples", "tunes", "drains"}) {
+        execute(database, fmt::format("DELETE FROM {} WHERE migration_id IN {}", table, old),
+                ended_before);
+    }
+    return static_cast<std::size_t>(
+        execute(database, "DELETE FROM migrations WHERE id IN " + old, ended_before));
 }
 
 std::optional<Entry> entry(const SQLite::Database& database, std::int64_t id) {

@@ -22,6 +22,8 @@ std::vector<StepRow> steps(const SQLite::Database& database, std::int64_t id);
 /// In the order of time, or the newest alone.
 std::vector<SampleRow> samples(const SQLite::Database& database, std::int64_t id);
 std::optional<SampleRow> newest_sample(const SQLite::Database& database, std::int64_t id);
+/// See Store::prune.
+std::size_t prune(const SQLite::Database& database, WallTime ended_before);
 PairHistory pair_history(const SQLite::Database& database, const std::string& source,
                          const std::string& destination);
 

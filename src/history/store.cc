@@ -120,6 +120,13 @@ Result<void> Store::request_abort(std::int64_t id) {
     });
 }
 
+Result<std::size_t> Store::prune(WallTime ended_before) {
+    return impl_->database.write<std::size_t>(Write::durable,
+                                              [&](SQLite::Database& db) -> Result<std::size_t> {
+                                                  return history::prune(db, ended_before);
+                                              });
+}
+
 Result<std::int64_t> Store::request_tune(std::int64_t id, const std::vector<Setting>& settings) {
     using Sequence = std::int64_t;
     return impl_->database.write<Sequence>(

@@ -103,9 +103,14 @@ struct Story {
 struct Filter {
     std::optional<std::string> guest{};  ///< name or UUID
     std::optional<Outcome> outcome{};    ///< ignored with `unfinished`
-    bool unfinished = false;             ///< only those without outcome
-    bool draining = false;               ///< only those whose drain is under way, or broke off
-    std::size_t limit = 20;              ///< newest first; 0 = all
+    std::optional<std::string> source{};
+    std::optional<std::string> destination{};
+    std::optional<std::string> policy{};
+    std::optional<WallTime> since{};  ///< when it was started
+    std::optional<WallTime> until{};
+    bool unfinished = false;  ///< only those without outcome
+    bool draining = false;    ///< only those whose drain is under way, or broke off
+    std::size_t limit = 20;   ///< newest first; 0 = all
 };
 
 /// Whose migration may be taken over.
@@ -140,6 +145,9 @@ class Store {
     Result<PairHistory> pair_history(const std::string& source, const std::string& destination);
     /// Errors: not_found; usage: it has ended, or its process is dead and `recover` is the way.
     Result<void> request_abort(std::int64_t id);
+    /// Forgets the migrations that ended before, with all that is stored of them, except those
+    /// whose end is not known or whose drain is under way; returns how many.
+    Result<std::size_t> prune(WallTime ended_before);
     /// Leaves a request for the process that runs the migration; returns its sequence. Errors: as
     /// request_abort.
     Result<std::int64_t> request_tune(std::int64_t id, const std::vector<Setting>& settings);

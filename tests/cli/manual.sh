@@ -36,7 +36,7 @@ same() {
 
 run 0 --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$work/out")
-[[ $(wc -w <<<"$commands") == 16 ]] || fail "expected sixteen commands"
+[[ $(wc -w <<<"$commands") == 17 ]] || fail "expected seventeen commands"
 same "completion of commands" "$(sort <<<"$commands"$'\n--config\n--help\n--json\n--version')" \
     "$(completed vmigrate '')"
 same "commands in vmigrate(1)" "$(sort <<<"$commands")" \
@@ -50,6 +50,7 @@ for command in $commands; do
     same "completion of $command" "$options" "$(completed vmigrate "$command" -)"
     own=$(grep -vxF -e "$(tr ' ' '\n' <<<"$common")" <<<"$options" || true)
     case $command in
+    metrics) same "vmigrate-metrics(1)" "$own" "$(page_options "$man/vmigrate-metrics.1")" ;;
     recover) same "vmigrate-recover(1)" "$own" "$(page_options "$man/vmigrate-recover.1")" ;;
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \

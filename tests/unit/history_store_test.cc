@@ -392,3 +392,70 @@ TEST_CASE("what was held by its limit, compressed or beside a disk says nothing 
     completed(*store, plan, record);
     CHECK(store->pair_history("north", "south").value().bandwidth == BytesPerSecond{80});
 }
+
+TEST_CASE("migrations are chosen by hosts, policy and when they were started") {
+    const TemporaryFolder folder;
+    HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    auto plan = plan_of("web", kUuid);
+    const auto first = completed(*store, plan, moved(0));
+    clock.advance(std::chrono::hours(1));
+    const auto between = clock.wall();
+    plan.source.name = "south";
+    plan.destination.host.name = "north";
+    plan.request.policy = "fast";
+    const auto second = completed(*store, plan, moved(0));
+
+    const auto chosen = [&](auto set) {
+        Filter filter;
+        set(filter);
+        return ids(store->list(filter));
+    };
+    CHECK(chosen([](Filter& f) { f.source = "south"; }) == Ids{second});
+    CHECK(chosen([](Filter& f) { f.destination = "south"; }) == Ids{first});
+    CHECK(chosen([](Filter& f) { f.policy = "fast"; }) == Ids{second});
+    CHECK(chosen([&](Filter& f) { f.since = between; }) == Ids{second});
+    CHECK(chosen([&](Filter& f) { f.until = between; }) == Ids{first});
+    CHECK(chosen([&](Filter& f) {
+              f.until = between;
+              f.source = "south";
+          }).empty());
+    CHECK(chosen([&](Filter& f) {
+              f.guest = "web";
+              f.outcome = Outcome::moved;
+              f.policy = "gentle";
+          }) == Ids{first});
+}
+
+TEST_CASE("only what has ended well known and long ago is forgotten, with all of its rows") {
+    const TemporaryFolder folder;
+    HandClock clock;
+    const auto store = opened(folder.file(), clock);
+    const auto plan = plan_of("web", kUuid);
+    const auto old = completed(*store, plan, moved(0));
+    auto lost = moved(0);
+    lost.outcome = Outcome::unknown;
+    const auto unknown = completed(*store, plan_of("lost", kOtherUuid), lost);
+    clock.advance(std::chrono::hours(1));
+    const auto between = clock.wall();
+    clock.advance(std::chrono::hours(1));
+    const auto young = completed(*store, plan, moved(0));
+    const auto journal = store->journal();
+    const auto running = journal->begin(plan).value();
+
+    CHECK(store->prune(between).value() == 1);
+    CHECK(ids(store->list({})) == Ids{running, young, unknown});
+    CHECK(store->story(old).error().kind == ErrorKind::not_found);
+    CHECK(store->story(young).value().plan_json.size() > 2);
+    const SQLite::Database file(folder.file(), SQLite::OPEN_READONLY);
+    for (const auto* table : {"plans", "timeline", "steps", "samples"}) {
+        const auto sql = "SELECT count(*) FROM " + std::string(table) +
+                         " WHERE migration_id = " + std::to_string(old);
+        SQLite::Statement rows(file, sql);
+        REQUIRE(rows.executeStep());
+        CHECK_MESSAGE(rows.getColumn(0).getInt() == 0, table);
+    }
+    CHECK(store->prune(between).value() == 0);
+    CHECK(store->prune(clock.wall() + std::chrono::hours(1)).value() == 1);
+    CHECK(ids(store->list({})) == Ids{running, unknown});
+}
