@@ -672,8 +672,11 @@ tl::expected<Config, ConfigErrors> parse_config(const std::string& text, const s
     try {
         return Reader(path).read(toml::parse(text, path));
     } catch (const toml::parse_error& error) {
-        return tl::unexpected(ConfigErrors{fmt::format("{}:{}: {}", path, error.source().begin.line,
-                                                       std::string(error.description()))});
+        std::string what(error.description());  // with what was found there, as it is
+        std::ranges::replace_if(
+            what, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+        return tl::unexpected(
+            ConfigErrors{fmt::format("{}:{}: {}", path, error.source().begin.line, what)});
     }
 }
 

@@ -28,7 +28,7 @@ constexpr std::array kMore = {"bps_max",
                               "group"};
 
 std::uint64_t number(const Json& limits, const char* name) {
-    return limits.value(name, std::uint64_t{0});
+    return member(limits, name, std::uint64_t{0});
 }
 
 Json limits_in(const Json& inserted) {
@@ -49,7 +49,7 @@ Json limits_in(const Json& inserted) {
 Json disk_limits_in(const Json& blocks) {
     Json all = Json::object();
     for (const auto& block : blocks) {
-        const auto device = block.is_object() ? block.value("qdev", "") : std::string();
+        const auto device = member(block, "qdev", std::string());
         if (!device.empty() && block.contains("inserted")) {
             all[device] = limits_in(block["inserted"]);
         }
@@ -80,9 +80,10 @@ Json with_write_limit(const Json& own, BytesPerSecond limit) {
 }
 
 bool shares_limits(const Json& all, const std::string& device) {
-    const auto group = all.contains(device) ? all[device].value("group", "") : std::string();
+    const auto group =
+        all.contains(device) ? member(all[device], "group", std::string()) : std::string();
     return !group.empty() && std::ranges::count_if(all.items(), [&group](const auto& other) {
-                                 return other.value().value("group", "") == group;
+                                 return member(other.value(), "group", std::string()) == group;
                              }) > 1;
 }
 

@@ -22,13 +22,14 @@ Result<QemuFeatures> features_of(virDomainPtr domain) {
     }
     QemuFeatures features;
     if (const auto qemu = version->find("qemu"); qemu != version->end() && qemu->is_object()) {
-        features.version = fmt::format("{}.{}.{}", qemu->value("major", 0), qemu->value("minor", 0),
-                                       qemu->value("micro", 0));
+        features.version = fmt::format("{}.{}.{}", member(*qemu, "major", 0U),
+                                       member(*qemu, "minor", 0U), member(*qemu, "micro", 0U));
     }
-    features.package = version->value("package", "");
+    features.package = member(*version, "package", std::string());
     for (const auto& entry : *capabilities) {
         if (entry.is_object()) {
-            features.capabilities[entry.value("capability", "")] = entry.value("state", false);
+            features.capabilities[member(entry, "capability", std::string())] =
+                member(entry, "state", false);
         }
     }
     for (const auto& [name, value] : parameters->items()) {
@@ -70,36 +71,41 @@ const Json& untold_parameters() {
     return untold;
 }
 
+/// An object, which is empty where there is none.
+Json object_in(const Json& json, const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_object() ? *found : Json::object();
+}
+
+/// What `now` has, too, and has differently.
+Json changed_back(const Json& then, const Json& now) {
+    Json changed = Json::object();
+    for (const auto& [name, value] : then.items()) {
+        if (now.contains(name) && now[name] != value) {
+            changed[name] = value;
+        }
+    }
+    return changed;
+}
+
 }  // namespace
 
 Json settings_to_restore(const Json& then, const Json& now) {
-    Json changed{{"capabilities", Json::object()}, {"parameters", Json::object()}};
+    Json changed = Json::object();
     for (const auto* group : {"capabilities", "parameters"}) {
-        if (!then.is_object() || !then.contains(group) || !now.contains(group)) {
-            continue;
-        }
-        for (const auto& [name, value] : then[group].items()) {
-            const auto current = now[group].find(name);
-            if (current != now[group].end() && *current != value) {
-                changed[group][name] = value;
-            }
-        }
+        changed[group] = changed_back(object_in(then, group), object_in(now, group));
     }
-    if (then.is_object() && then.contains("disk_limits")) {
-        const auto& limits_now = now.value("disk_limits", Json::object());
-        for (const auto& [device, limits] : then["disk_limits"].items()) {
-            if (limits_now.contains(device) && limits_now[device] != limits) {
-                changed["disk_limits"][device] = limits;
-            }
-        }
+    auto limits = changed_back(object_in(then, "disk_limits"), object_in(now, "disk_limits"));
+    if (!limits.empty()) {
+        changed["disk_limits"] = std::move(limits);
     }
-    if (!then.is_object() || !then.contains("parameters") || !now.contains("parameters")) {
+    if (!then.contains("parameters")) {
         return changed;
     }
-    for (const auto& [name, value] : untold_parameters().items()) {
-        const auto current = now["parameters"].find(name);
-        if (!then["parameters"].contains(name) && current != now["parameters"].end() &&
-            *current != value) {
+    const auto told = object_in(then, "parameters");
+    const auto untold = changed_back(untold_parameters(), object_in(now, "parameters"));
+    for (const auto& [name, value] : untold.items()) {
+        if (!told.contains(name)) {
             changed["parameters"][name] = value;
         }
     }

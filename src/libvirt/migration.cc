@@ -507,7 +507,7 @@ Result<void> pause_stream(virDomainPtr domain) {
     if (!told) {
         return fail(told.error());
     }
-    if (told->value("status", std::string()) != "postcopy-active") {
+    if (member(*told, "status", std::string()) != "postcopy-active") {
         return {};
     }
     const auto paused = execute(domain, "migrate-pause");

@@ -69,22 +69,22 @@ std::optional<StreamDisks> stream_disks_in(const Json& answer) {
         return std::nullopt;
     }
     const auto bytes = [&told](const char* name) {
-        return Bytes{told->value(name, std::uint64_t{0})};
+        return Bytes{member(*told, name, std::uint64_t{0})};
     };
-    return StreamDisks{told->value("bulk-completed", false), bytes("dirty-bytes"),
-                       told->value("iterations", std::uint64_t{0}), bytes("iteration-dirty-bytes"),
-                       bytes("iteration-new-dirty-bytes")};
+    return StreamDisks{member(*told, "bulk-completed", false), bytes("dirty-bytes"),
+                       member(*told, "iterations", std::uint64_t{0}),
+                       bytes("iteration-dirty-bytes"), bytes("iteration-new-dirty-bytes")};
 }
 
 namespace {
 
 std::optional<Mirror> mirror_in(const Json& jobs, const std::string& name) {
     for (const auto& job : jobs) {
-        if (job.is_object() && job.value("device", "") == name) {
+        if (member(job, "device", std::string()) == name) {
             // what the guest writes makes the job longer
-            const Bytes copied{job.value("offset", std::uint64_t{0})};
-            return Mirror{copied, Bytes{job.value("len", std::uint64_t{0})} - copied,
-                          job.value("ready", false)};
+            const Bytes copied{member(job, "offset", std::uint64_t{0})};
+            return Mirror{copied, Bytes{member(job, "len", std::uint64_t{0})} - copied,
+                          member(job, "ready", false)};
         }
     }
     return std::nullopt;
@@ -97,10 +97,9 @@ std::vector<DiskCopy> disk_copies_in(const std::vector<CopiedDisk>& disks, const
     std::vector<DiskCopy> copies;
     for (const auto& disk : disks) {
         for (const auto& told : blockstats) {
-            if (told.is_object() && told.value("qdev", "") == disk.device &&
-                told.contains("stats")) {
+            if (member(told, "qdev", std::string()) == disk.device && told.contains("stats")) {
                 copies.push_back({disk.target,
-                                  {told["stats"].value("wr_bytes", std::uint64_t{0})},
+                                  {member(told["stats"], "wr_bytes", std::uint64_t{0})},
                                   mirror_in(jobs, disk.job)});
             }
         }
@@ -113,8 +112,8 @@ std::optional<DelayedMemory> delayed_memory_in(const Json& answer) {
     if (told == answer.end() || !told->is_object()) {
         return std::nullopt;
     }
-    const auto number = [&told](const char* name) { return told->value(name, std::uint64_t{0}); };
-    return DelayedMemory{told->value("active", false), number("rounds"),
+    const auto number = [&told](const char* name) { return member(*told, name, std::uint64_t{0}); };
+    return DelayedMemory{member(*told, "active", false), number("rounds"),
                          Bytes{number("segments") * kSegment.count}, Bytes{number("bytes")},
                          Bytes{number("saved-bytes")}};
 }

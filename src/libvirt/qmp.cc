@@ -27,7 +27,7 @@ Result<Json> execute(virDomainPtr domain, const std::string& command, const Json
         const auto& error = json["error"];
         return fail(
             ErrorKind::hypervisor,
-            fmt::format("{}: {}", command, error.is_object() ? error.value("desc", text) : text));
+            fmt::format("{}: {}", command, error.is_object() ? member(error, "desc", text) : text));
     }
     return std::move(json["return"]);
 }

@@ -38,7 +38,7 @@ Result<std::vector<CopiedDisk>> copied_disks(const std::string& live_xml, const 
         const auto alias = alias_of(document, volume.target);
         std::string found;
         for (const auto& block : blocks) {
-            const auto device = block.is_object() ? block.value("qdev", "") : std::string();
+            const auto device = member(block, "qdev", std::string());
             if (!alias.empty() && is_of(device, alias)) {
                 found = device;
             }

@@ -30,7 +30,8 @@ TableId get_table(Reader& in) {
 
 std::chrono::nanoseconds get_age(Reader& in) {
     const seconds whole(in.u32());
-    return whole + std::chrono::nanoseconds(in.u32());
+    constexpr std::uint32_t most = 999'999'999;
+    return whole + std::chrono::nanoseconds(std::min(in.u32(), most));
 }
 
 /// Match and instructions, which fill what is left.
@@ -172,10 +173,14 @@ Result<FlowMod> get_flow_mod(Reader& in) {
     FlowMod mod;
     auto& flow = mod.flow;
     const Cookie cookie{in.u64()};
-    mod.cookies.mask = in.u64();
+    const auto mask = in.u64();
     flow.table = get_table(in);
     mod.command = static_cast<FlowCommand>(in.u8());
-    (mod.command == FlowCommand::add ? flow.cookie : mod.cookies.cookie) = cookie;
+    if (mod.command == FlowCommand::add) {
+        flow.cookie = cookie;  // the mask means nothing
+    } else {
+        mod.cookies = {cookie, mask};
+    }
     flow.idle_timeout = seconds(in.u16());
     flow.hard_timeout = seconds(in.u16());
     flow.priority = in.u16();

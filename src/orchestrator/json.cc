@@ -219,12 +219,12 @@ Result<VolumeMove> volume_from_json(const std::string& text) {
         return fail(ErrorKind::storage, "a volume in the history is not JSON");
     }
     VolumeMove volume;
-    volume.target = json.value("target", "");
-    volume.source_path = json.value("source_path", "");
-    volume.path = json.value("path", "");
-    volume.format = json.value("format", "");
-    volume.capacity = {json.value("capacity_bytes", std::uint64_t{0})};
-    volume.make = json.value("make", true);
+    volume.target = member(json, "target", std::string());
+    volume.source_path = member(json, "source_path", std::string());
+    volume.path = member(json, "path", std::string());
+    volume.format = member(json, "format", std::string());
+    volume.capacity = {member(json, "capacity_bytes", std::uint64_t{0})};
+    volume.make = member(json, "make", true);
     if (volume.path.empty()) {
         return fail(ErrorKind::storage, "a volume in the history has no path");
     }
@@ -257,7 +257,7 @@ Json to_json(const Plan& plan) {
 }
 
 std::optional<MigrationCall> resumable_from_json(const Json& json) {
-    if (!json.is_object() || !json.value("postcopy", false)) {
+    if (!json.is_object() || !member(json, "postcopy", false)) {
         return std::nullopt;
     }
     const auto text = [&json](const char* name) {
@@ -267,13 +267,13 @@ std::optional<MigrationCall> resumable_from_json(const Json& json) {
     };
     MigrationCall call;
     call.postcopy = true;
-    call.peer_to_peer = json.value("peer_to_peer", true);
-    call.tls = json.value("tls", false);
-    call.paused = json.value("paused", false);
-    call.unsafe = json.value("unsafe", false);
-    call.persist_destination = json.value("persist_destination", true);
-    call.undefine_source = json.value("undefine_source", true);
-    call.bandwidth = {json.value("bandwidth_bytes_per_s", std::uint64_t{0})};
+    call.peer_to_peer = member(json, "peer_to_peer", true);
+    call.tls = member(json, "tls", false);
+    call.paused = member(json, "paused", false);
+    call.unsafe = member(json, "unsafe", false);
+    call.persist_destination = member(json, "persist_destination", true);
+    call.undefine_source = member(json, "undefine_source", true);
+    call.bandwidth = {member(json, "bandwidth_bytes_per_s", std::uint64_t{0})};
     call.emulator = text("emulator");
     call.destination_name = text("destination_name");
     call.migrate_uri = text("migrate_uri");

@@ -5,7 +5,10 @@
 // known is null.
 #pragma once
 
+#include <concepts>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "orchestrator/plan.h"
 #include "orchestrator/status.h"
@@ -28,6 +31,27 @@ Json to_json(const Plan& plan);
 Result<VolumeMove> volume_from_json(const std::string& text);
 /// What it takes of the call of a stored plan to resume its post-copy; nothing when it has none.
 std::optional<MigrationCall> resumable_from_json(const Json& call);
+
+/// The member of what another program or an earlier version has written: `otherwise`, where `json`
+/// is no object or has none of this name and type. A negative number is none of an unsigned type.
+template <class T>
+T member(const Json& json, const char* name, T otherwise) {
+    const auto found = json.find(name);
+    if (found == json.end()) {
+        return otherwise;
+    }
+    bool fits = false;
+    if constexpr (std::same_as<T, bool>) {
+        fits = found->is_boolean();
+    } else if constexpr (std::unsigned_integral<T>) {
+        fits = found->is_number_unsigned() ||
+               (found->is_number_integer() && found->get<std::int64_t>() >= 0);
+    } else {
+        static_assert(std::same_as<T, std::string>);
+        fits = found->is_string();
+    }
+    return fits ? found->get<T>() : otherwise;
+}
 
 /// One line, no newline; text that is not UTF-8 is replaced, never an exception.
 std::string line(const Json& json);

@@ -72,4 +72,5 @@ TEST_CASE("saved settings that are not ours restore nothing") {
         CHECK(back["capabilities"].empty());
         CHECK(back["parameters"].empty());
     }
+    CHECK(settings_to_restore(settings_in(features()), Json())["capabilities"].empty());
 }
