@@ -45,7 +45,8 @@ while True:
 }
 
 for ((round = 1; round <= rounds; round++)); do
-    lab probe --json --seconds 300 --from far g >"$LAB_STATE/probe.json" &
+    # not the function: the signal is for the program
+    "$LAB_TOP/lab/lab" --name "$TEST_LAB" probe --json --seconds 300 --from far g >"$LAB_STATE/probe.json" &
     probe=$!
     kill_at_stop &
     events=$!
