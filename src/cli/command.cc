@@ -13,7 +13,7 @@
 namespace vmigrate::cli {
 namespace {
 
-constexpr std::array<Command, 17> kCommands = {{
+constexpr std::array<Command, 18> kCommands = {{
     {"plan", "Say whether and how a guest would move", run_plan},
     {"start", "Move a guest", run_start},
     {"evacuate", "Move all guests away from a host", run_evacuate},
@@ -25,6 +25,7 @@ constexpr std::array<Command, 17> kCommands = {{
     {"recover", "Bring a migration to its end whose process died", run_recover},
     {"history", "List migrations", run_history},
     {"show", "Tell everything about one migration", run_show},
+    {"report", "Write a page with charts of one migration, or of many", run_report},
     {"metrics", "Print what the history says as metrics, for Prometheus", run_metrics},
     {"net", "Turn the network by hand, or look at what was turned", run_net},
     {"hook", "Answer libvirt's hook for guests that others move", run_hook},

@@ -21,6 +21,7 @@ int run_net(const Words& words);
 int run_plan(const Words& words);
 int run_rebalance(const Words& words);
 int run_recover(const Words& words);
+int run_report(const Words& words);
 int run_restore(const Words& words);
 int run_show(const Words& words);
 int run_start(const Words& words);

@@ -10,7 +10,7 @@ common='--config --help --json'
 
 help_options() {
     run 0 "$1" --help
-    sed '/^Examples:/,$d' "$work/out" | grep -oE '^ +(-h,)?--[a-z0-9-]+' | grep -oE '\-\-.*' | sort
+    sed '/^Examples:/,$d' "$work/out" | grep -oE '^ +(-[a-z],)?--[a-z0-9-]+' | grep -oE '\-\-.*' | sort
 }
 
 # Items of a man page, all or of the section "vmigrate COMMAND".
@@ -36,7 +36,7 @@ same() {
 
 run 0 --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$work/out")
-[[ $(wc -w <<<"$commands") == 17 ]] || fail "expected seventeen commands"
+[[ $(wc -w <<<"$commands") == 18 ]] || fail "expected eighteen commands"
 same "completion of commands" "$(sort <<<"$commands"$'\n--config\n--help\n--json\n--version')" \
     "$(completed vmigrate '')"
 same "commands in vmigrate(1)" "$(sort <<<"$commands")" \
