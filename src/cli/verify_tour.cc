@@ -56,7 +56,28 @@ class Listening {
     unsigned turns_ = 0;
 };
 
-/// All of it has this many disks that are the guest's own.
+/// Passes everything on, and keeps what only is said on the way.
+class NotingStatus final : public Status {
+  public:
+    explicit NotingStatus(Status& shown) : shown_(shown) {}
+    void started(std::int64_t id) override { shown_.started(id); }
+    void progress(const Progress& progress) override { shown_.progress(progress); }
+    void phase(Phase phase, std::string_view note) override { shown_.phase(phase, note); }
+    void notice(std::string_view text) override {
+        postcopy = postcopy || text.starts_with("post-copy: ");
+        shown_.notice(text);
+    }
+    bool ask(std::string_view question, milliseconds time_limit) override {
+        return shown_.ask(question, time_limit);
+    }
+
+    bool postcopy = false;
+
+  private:
+    Status& shown_;
+};
+
+/// How many disks are its own, for its verifier to overwrite.
 std::size_t disks_of(const GuestFacts& guest) {
     return static_cast<std::size_t>(std::ranges::count_if(
         guest.disks, [](const DiskFacts& disk) { return !disk.removable && !disk.read_only; }));
@@ -139,13 +160,15 @@ Json to_json(const Round& round) {
     json["verified_bytes"] = round.verified.count;
     json["mismatches"] = round.heard.status.errors;
     json["bugs"] = round.heard.bugs;
+    json["postcopy"] = round.postcopy;
     json["restarted"] = round.restarted;
     return json;
 }
 
 std::string text_of(const Round& round) {
     const auto& record = round.record;
-    std::string how = round.moved() ? "moved" : "not moved: " + record.reason;
+    std::string how = round.moved() ? round.postcopy ? "moved by post-copy" : "moved"
+                                    : "not moved: " + record.reason;
     if (record.measures.total) {
         how += fmt::format(", {}", format_time(*record.measures.total));
     }
@@ -193,7 +216,7 @@ Result<VerifyTour> VerifyTour::begin(const Means& means, const Plan& plan) {
                       std::move(*heard));
 }
 
-Result<Record> VerifyTour::migrate(const Request& request) {
+Result<Round> VerifyTour::migrate(const Request& request) {
     const auto planned = plan_migration(means_.config, request, means_.store);
     if (!planned) {
         return fail(planned.error());
@@ -206,25 +229,25 @@ Result<Record> VerifyTour::migrate(const Request& request) {
     TerminalLine line(stderr);
     TerminalStatus shown(line, means_.clock);
     DetachedStatus hidden([](std::int64_t) {});
-    Status& status = means_.silent ? static_cast<Status&>(hidden) : shown;
-    auto record = carry_out(
+    NotingStatus status(means_.silent ? static_cast<Status&>(hidden) : shown);
+    const auto record = carry_out(
         *planned, {means_.config, means_.store, events, means_.interrupts, status, means_.clock});
     means_.interrupts.abort_through(nullptr);  // `events` end here
-    return record;
+    if (!record) {
+        return fail(record.error());
+    }
+    return Round{here_, there_, *record, {}, {}, status.postcopy, false};
 }
 
 Result<Round> VerifyTour::round(Request request) {
     request.guest = guest_.uuid;
     request.from = here_;
     request.to = there_;
-    const auto record = migrate(request);
-    if (!record) {
-        return fail(record.error());
+    auto migrated = migrate(request);
+    if (!migrated || migrated->record.outcome == Outcome::unknown) {
+        return migrated;
     }
-    Round round{here_, there_, *record, {}, {}, false};
-    if (record->outcome == Outcome::unknown) {
-        return round;
-    }
+    auto round = std::move(*migrated);
     if (round.moved()) {
         std::swap(here_, there_);
     }

@@ -39,6 +39,7 @@ struct Round {
     Record record;
     Heard heard;             ///< where the guest was afterwards
     Bytes verified;          ///< since the round before
+    bool postcopy = false;   ///< it went on in post-copy
     bool restarted = false;  ///< it is not the guest that it was: it was started again
 
     bool moved() const;
@@ -77,7 +78,8 @@ class VerifyTour {
   private:
     VerifyTour(const Means& means, GuestRef guest, std::string here, std::string there,
                Heard heard);
-    Result<Record> migrate(const Request& request);
+    /// Record and verdict of the migration alone.
+    Result<Round> migrate(const Request& request);
 
     Means means_;
     GuestRef guest_;

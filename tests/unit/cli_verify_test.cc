@@ -150,11 +150,15 @@ TEST_CASE("what a guest is follows from its plan") {
 }
 
 TEST_CASE("a round tells what happened to the guest") {
-    Round round{"a", "b", {}, {}, Bytes{1U << 20U}, false};
+    Round round{"a", "b", {}, {}, Bytes{1U << 20U}, false, false};
     round.record.outcome = Outcome::moved;
     CHECK(round.moved());
     CHECK(round.intact());
     CHECK(text_of(round) == "a -> b: moved; 1.0 MiB verified, 0 mismatches");
+    round.postcopy = true;
+    CHECK(text_of(round) == "a -> b: moved by post-copy; 1.0 MiB verified, 0 mismatches");
+    CHECK(to_json(round)["postcopy"] == true);
+    round.postcopy = false;
     round.record.outcome = Outcome::failed_on_source;
     round.record.reason = "QEMU says no";
     round.heard.status.errors = 1;
