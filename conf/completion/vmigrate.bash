@@ -64,7 +64,7 @@ _vmigrate() {
         [net]="--from --to --uuid --card --vni --migration --all"
         [hook]=""
         [hosts]="--guests"
-        [verify]="$ways --rounds --between --matrix --list --state --patience"
+        [verify]="$ways --rounds --between --matrix --list --state --patience --make-image --kernel --modules"
         [doctor]=""
         [version]=""
     )
@@ -78,7 +78,7 @@ _vmigrate() {
     done
     COMPREPLY=()
     case $previous in
-    --config | --state | --xml | --persistent-xml | --emulator)
+    --config | --state | --make-image | --kernel | --modules | --xml | --persistent-xml | --emulator)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

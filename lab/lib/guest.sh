@@ -18,6 +18,7 @@ Makes a guest that runs the lab's workload and waits for its first heartbeat.
   --disk SIZE[:POOL][:FORMAT]
                          adds a disk; POOL shared (default) or local, FORMAT raw (default) or qcow2
   --emulator PATH|stock  another QEMU; "stock" is Debian's
+  --image FOLDER         what it boots, "vmlinuz" and "initramfs" (default: the lab's own)
   --global NAME=VALUE    a property for all devices of its QEMU, here and on other hosts
   --workload "K=V ..."   see lab set --help
   --transient            not defined, gone when it stops (default: defined and started)
@@ -34,11 +35,11 @@ TEXT
 cmd_guest() {
     local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' disks=() globals=()
     local start=run define=1 vnc='' vni=$DEFAULT_VNI remove='' options=1
-    local backing=private ksm=''
+    local backing=private ksm='' image=''
     while [ $# -gt 0 ]; do
         if [ "$options" ]; then
             case $1 in
-                --host | --memory | --backing | --vcpus | --disk | --emulator | --global | --workload | --vni)
+                --host | --memory | --backing | --vcpus | --disk | --emulator | --image | --global | --workload | --vni)
                     [ $# -ge 2 ] || usage_error "$1 needs a value" ;;&
                 --host) host=$2; shift 2; continue ;;
                 --memory) memory=$2; shift 2; continue ;;
@@ -47,6 +48,7 @@ cmd_guest() {
                 --vcpus) vcpus=$2; shift 2; continue ;;
                 --disk) disks+=("$2"); shift 2; continue ;;
                 --emulator) emulator=$2; shift 2; continue ;;
+                --image) image=$2; shift 2; continue ;;
                 --global) globals+=("$2"); shift 2; continue ;;
                 --workload) workload=$2; shift 2; continue ;;
                 --vni) vni=$2; shift 2; continue ;;
@@ -111,8 +113,8 @@ virsh_on() {
 
 # The rest of cmd_guest, with its variables.
 make_guest() {
-    local image accel number dir uuid xml
-    image=$("$LAB_DIR/guest/build")
+    local accel number dir uuid xml
+    image=${image:-$("$LAB_DIR/guest/build")}
     accel=$(acceleration "$image")
     case $emulator in
         '') emulator=$(default_emulator "$accel") ;;

@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/report.h"
 #include "cli/request_options.h"
+#include "cli/verify_image.h"
 #include "cli/verify_list.h"
 #include "cli/verify_run.h"
 
@@ -23,6 +24,9 @@ struct Asked {
     bool matrix = false;
     bool list = false;
     std::optional<std::string> state;
+    std::optional<std::string> image;  ///< its folder
+    std::optional<std::string> kernel;
+    std::optional<std::string> modules;
     std::string patience = "10m";
 };
 
@@ -49,9 +53,26 @@ void add_options(CLI::App& app, Asked& asked) {
     app.add_option("--patience", asked.patience,
                    "Longest time for one check of everything; default: 10m")
         ->type_name("TIME");
+    app.add_option("--make-image", asked.image,
+                   "Write kernel, initial memory file system and description of such a guest")
+        ->type_name("FOLDER");
+    app.add_option("--kernel", asked.kernel, "With --make-image: default: the one that runs here")
+        ->type_name("FILE");
+    app.add_option("--modules", asked.modules,
+                   "With --make-image: that kernel's, as /lib/modules/V")
+        ->type_name("FOLDER");
 }
 
 std::string what_is_wrong(const Asked& asked) {
+    if (!asked.image && (asked.kernel || asked.modules)) {
+        return "--kernel and --modules are for --make-image";
+    }
+    if (asked.image && (asked.list || asked.matrix || !asked.guest.empty())) {
+        return "--make-image is about no guest: leave out everything else";
+    }
+    if (asked.image) {
+        return {};
+    }
     if (asked.list) {
         return asked.guest.empty() ? "" : "--list is about no guest: leave out GUEST";
     }
@@ -75,6 +96,7 @@ int run_verify(const Words& words) {
                         "vmigrate verify checker --rounds 10\n"
                         "vmigrate verify checker --between host1,host2 --compression lz4\n"
                         "vmigrate verify --list\n"
+                        "vmigrate verify --make-image /var/lib/libvirt/images/checker\n"
                         "vmigrate verify checker --matrix --rounds 3 --state matrix.json");
     Asked asked;
     add_options(arguments.app(), asked);
@@ -85,6 +107,10 @@ int run_verify(const Words& words) {
     if (const auto wrong = what_is_wrong(asked); !wrong.empty()) {
         print_error(fmt::format("verify: {}; see vmigrate verify --help", wrong));
         return kExitUsage;
+    }
+    if (asked.image) {
+        const auto made = make_image({*asked.image, asked.kernel, asked.modules});
+        return made ? kExitDone : complain(made.error());
     }
     const auto patience = parse_time(asked.patience);
     if (!patience) {

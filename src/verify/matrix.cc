@@ -46,10 +46,14 @@ std::vector<KeyValue> storage_of(const std::string& value) {
     return {{"storage", value == "shared" ? "shared" : value == "nbd" ? "copy" : "copy-in-stream"}};
 }
 
-/// Each iteration but a perfect one is taken for one that does not converge.
+/// Each iteration but a perfect one is taken for one that does not converge, and little fits into
+/// what the guest may stand still.
 std::vector<KeyValue> throttle_of(const std::string& value) {
     if (value == "value") {
-        return {{"auto-converge", "auto"}, {"throttle-stall", "100"}};
+        return {{"auto-converge", "auto"},
+                {"throttle-stall", "100"},
+                {"downtime-limit", "50ms"},
+                {"blackout-ceiling", "250ms"}};
     }
     return {{"auto-converge", value == "auto-converge" ? "on" : "off"}};
 }

@@ -31,7 +31,31 @@ refused 3 "it is no file" verify --list --state "$work"
 run 3 verify guest --between b,a
 err_has "destination-memory"
 
+refused 2 "leave out everything else" verify guest --make-image "$work/image"
+refused 2 "are for --make-image" verify guest --kernel "$work/kernel"
+refused 2 "No such file" verify --make-image "$work/image" --kernel "$work/kernel"
+echo kernel >"$work/kernel"
+refused 2 "has no drivers/virtio/virtio_ring.ko" verify --make-image "$work/image" --kernel "$work/kernel" --modules "$work"
+[[ ! -e $work/image ]] || fail "something was made"
+
 rm "$VMIGRATE_CONFIG"
+# one module is a file, the others are built in
+mkdir -p "$work/modules/kernel/drivers/block"
+echo module >"$work/modules/kernel/drivers/block/virtio_blk.ko"
+for name in virtio/virtio_ring virtio/virtio virtio/virtio_pci_modern_dev virtio/virtio_pci_legacy_dev \
+    virtio/virtio_pci net/net_failover net/virtio_net virtio/virtio_balloon; do
+    echo "kernel/drivers/$name.ko"
+done >"$work/modules/modules.builtin"
+echo "kernel/net/core/failover.ko" >>"$work/modules/modules.builtin"
+run 0 verify --make-image "$work/image" --kernel "$work/kernel" --modules "$work/modules"
+[[ $(<"$work/image/vmlinuz") == kernel ]] || fail "another kernel"
+grep -q "<initrd>$work/image/initramfs</initrd>" "$work/image/guest.xml" || fail "guest.xml"
+if command -v cpio >/dev/null; then
+    [[ $(cpio -it <"$work/image/initramfs" 2>/dev/null | xargs) == \
+        "dev dev/console modules init modules/18-virtio_blk.ko" ]] || fail "$(cpio -it <"$work/image/initramfs")"
+    (cd "$work" && cpio -i --quiet init 'modules/*' <"$work/image/initramfs")
+    [[ -x $work/init && $(<"$work/modules/18-virtio_blk.ko") == module ]] || fail "what is in it"
+fi
 run 0 verify --list
 out_has "time-slice=0ms"
 out_has "QEMU: Multifd is not compatible with compress"
