@@ -38,14 +38,15 @@ _vmigrate_tunable() {
 _vmigrate() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
     local common="--help --config --json"
-    local move="--from --to --policy --set --no-measure --bandwidth --timeout --timeout-suspend
+    local ways="--policy --set --no-measure --bandwidth --timeout --timeout-suspend
         --postcopy --timeout-postcopy --auto-converge --live --verbose --p2p --tunnelled --managed
         --direct --tls --compressed --comp-methods --parallel --parallel-connections --migrateuri
         --listen-address --graphicsuri --copy-storage-all --copy-storage-inc --migrate-disks
-        --unsafe --abort-on-error --persistent --transient --undefinesource --keep-source --suspend
-        --offline --emulator --dname --xml --persistent-xml
+        --unsafe --abort-on-error
         --compression --lz4-acceleration --bypass-compression --ram-save-max-wait
         --ram-delay-save-percent --mig-block-size --verify-ram --observe-only"
+    local move="$ways --from --to --persistent --transient --undefinesource --keep-source --suspend
+        --offline --emulator --dname --xml --persistent-xml"
     local many="--max-parallel --bandwidth --deadline --order --policy --dry-run --wait --detach
         --status --cancel --resume"
     local -A options=(
@@ -65,6 +66,7 @@ _vmigrate() {
         [net]="--from --to --uuid --card --vni --migration --all"
         [hook]=""
         [hosts]="--guests"
+        [verify]="$ways --rounds --between --matrix --list --state --patience --make-image --kernel --modules"
         [doctor]=""
         [version]=""
     )
@@ -78,11 +80,11 @@ _vmigrate() {
     done
     COMPREPLY=()
     case $previous in
-    --config | --xml | --persistent-xml | --emulator)
+    --config | --state | --make-image | --kernel | --modules | --xml | --persistent-xml | --emulator)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    --from | --to)
+    --from | --to | --between)
         mapfile -t COMPREPLY < <(compgen -W "$(_vmigrate_names hosts)" -- "$word")
         return
         ;;

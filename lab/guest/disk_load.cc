@@ -41,6 +41,7 @@ DiskLoad::DiskLoad(SettingsStore& settings, Counters& counters, const std::strin
       name_(name),
       fd_(fd),
       magic_(magic_of(name)),
+      number_(counters.disks++),
       random_(magic_),
       to_fill_(settings.get().disk_fill != 0) {
     counters_.loads_to_fill += to_fill_ ? 1 : 0;
@@ -308,6 +309,7 @@ void DiskLoad::verify_forever() {
             }
             next = 0;
             counters_.disk_passes += any ? 1 : 0;
+            counters_.passes_of_disk[number_] += 1;
             if (!any) {
                 break;
             }

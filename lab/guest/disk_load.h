@@ -53,6 +53,7 @@ class DiskLoad {
     const std::string name_;
     const int fd_;
     const std::uint64_t magic_;
+    const std::size_t number_;  // of Counters::passes_of_disk
     std::atomic<bool> stopped_{false};
     std::shared_mutex shape_;  // exclusive: ledger_, block_bytes_, span_, limit_ change
     std::unique_ptr<Ledger> ledger_;

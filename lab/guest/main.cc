@@ -15,6 +15,7 @@
 #include "guest/memory_load.h"
 #include "guest/network.h"
 #include "guest/settings.h"
+#include "guest/status.h"
 #include "guest/transactions.h"
 #include "probe/responder.h"
 
@@ -65,6 +66,7 @@ int main() {
     std::thread(&MemoryLoad::write_forever, memory).detach();
     std::thread(&MemoryLoad::verify_forever, memory).detach();
     start_disks(settings, counters);
+    std::thread([&settings, &counters] { report_forever(settings, counters); }).detach();
     std::printf("load: started\n");
     for (;;) {
         pause();

@@ -38,6 +38,7 @@ constexpr Number kNumbers[] = {
     {"read-back", &Settings::read_back, 100},
     {"restart", &Settings::restart, kAny},
     {"transactions", &Settings::transactions, kAny},
+    {"report", &Settings::report, 3600},
 };
 
 struct Choice {

@@ -50,6 +50,7 @@ struct Settings {
     Damages disk_damage{};                     // of each disk
     std::uint64_t restart = 0;                 // how often loads that found a BUG were to go on
     std::uint64_t transactions = 200;          // per second; "max" as fast as it goes
+    std::uint64_t report = 0;  // seconds between status lines on the console; 0: none
 };
 
 // Thread-safe holder. Threads look at version() now and then and fetch a copy when it changed.

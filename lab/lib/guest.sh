@@ -18,6 +18,8 @@ Makes a guest that runs the lab's workload and waits for its first heartbeat.
   --disk SIZE[:POOL][:FORMAT]
                          adds a disk; POOL shared (default) or local, FORMAT raw (default) or qcow2
   --emulator PATH|stock  another QEMU; "stock" is Debian's
+  --image FOLDER         what it boots, "vmlinuz" and "initramfs" (default: the lab's own)
+  --global NAME=VALUE    a property for all devices of its QEMU, here and on other hosts
   --workload "K=V ..."   see lab set --help
   --transient            not defined, gone when it stops (default: defined and started)
   --paused               started, but its vCPUs do not run
@@ -31,13 +33,13 @@ TEXT
 }
 
 cmd_guest() {
-    local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' disks=()
+    local name='' host=host1 memory=256M vcpus=1 emulator='' workload='' disks=() globals=()
     local start=run define=1 vnc='' vni=$DEFAULT_VNI remove='' options=1
-    local backing=private ksm=''
+    local backing=private ksm='' image=''
     while [ $# -gt 0 ]; do
         if [ "$options" ]; then
             case $1 in
-                --host | --memory | --backing | --vcpus | --disk | --emulator | --workload | --vni)
+                --host | --memory | --backing | --vcpus | --disk | --emulator | --image | --global | --workload | --vni)
                     [ $# -ge 2 ] || usage_error "$1 needs a value" ;;&
                 --host) host=$2; shift 2; continue ;;
                 --memory) memory=$2; shift 2; continue ;;
@@ -46,6 +48,8 @@ cmd_guest() {
                 --vcpus) vcpus=$2; shift 2; continue ;;
                 --disk) disks+=("$2"); shift 2; continue ;;
                 --emulator) emulator=$2; shift 2; continue ;;
+                --image) image=$2; shift 2; continue ;;
+                --global) globals+=("$2"); shift 2; continue ;;
                 --workload) workload=$2; shift 2; continue ;;
                 --vni) vni=$2; shift 2; continue ;;
                 --define) define=1; shift; continue ;;
@@ -109,8 +113,8 @@ virsh_on() {
 
 # The rest of cmd_guest, with its variables.
 make_guest() {
-    local image accel number dir uuid xml
-    image=$("$LAB_DIR/guest/build")
+    local accel number dir uuid xml
+    image=${image:-$("$LAB_DIR/guest/build")}
     accel=$(acceleration "$image")
     case $emulator in
         '') emulator=$(default_emulator "$accel") ;;
@@ -194,7 +198,8 @@ domain_xml() {
     for word in $workload; do options+=" load.$word"; done
     # pc boots a little faster than q35 under emulation; qemu64 is the same on every host
     cat <<EOT
-<domain type='$([ "$accel" = kvm ] && echo kvm || echo qemu)'>
+<domain type='$([ "$accel" = kvm ] && echo kvm || echo qemu)'
+  xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>$(xml_escape "$name")</name>
   <uuid>$uuid</uuid>
   <memory unit='MiB'>$(to_mib "$memory")</memory>
@@ -225,8 +230,8 @@ EOT
     done <"$dir/disks"
     cat <<EOT
 $(interface_xml "$(guest_mac "$number")" "$dir/iface")
-    <serial type='file'>
-      <source path='/var/log/libvirt/guest-$number.console' append='on'/>
+    <serial type='pty'>
+      <log file='/var/log/libvirt/guest-$number.console' append='on'/>
       <target port='0'/>
     </serial>
     <controller type='usb' model='none'/>
@@ -237,10 +242,15 @@ EOT
         echo "    <graphics type='vnc' autoport='yes' listen='$listen'/>"
         echo "    <video><model type='vga'/></video>"
     fi
-    cat <<EOT
-  </devices>
-</domain>
-EOT
+    echo "  </devices>"
+    if [ ${#globals[@]} -gt 0 ]; then
+        echo "  <qemu:commandline>"
+        for word in "${globals[@]}"; do
+            echo "    <qemu:arg value='-global'/><qemu:arg value='$(xml_escape "$word")'/>"
+        done
+        echo "  </qemu:commandline>"
+    fi
+    echo "</domain>"
 }
 
 backing_xml() {

@@ -44,6 +44,7 @@ Changes the workload of a running guest. Sizes and rates take K, M or G.
   disk-damage=KIND       the same on each disk; old: the last write never got there
   restart=N              loads that stopped at a BUG begin anew whenever it changes
   transactions=N|max     units of CPU and memory work per second (200)
+  report=N               a line on the console each N seconds, for vmigrate verify (0: none)
 
 Example: lab set db dirty-rate=100M hot=5
 TEXT

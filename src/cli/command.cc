@@ -13,7 +13,7 @@
 namespace vmigrate::cli {
 namespace {
 
-constexpr std::array<Command, 18> kCommands = {{
+constexpr std::array<Command, 19> kCommands = {{
     {"plan", "Say whether and how a guest would move", run_plan},
     {"start", "Move a guest", run_start},
     {"evacuate", "Move all guests away from a host", run_evacuate},
@@ -30,6 +30,7 @@ constexpr std::array<Command, 18> kCommands = {{
     {"net", "Turn the network by hand, or look at what was turned", run_net},
     {"hook", "Answer libvirt's hook for guests that others move", run_hook},
     {"hosts", "Show the hosts, their health and features", run_hosts},
+    {"verify", "Move a guest to and fro that checks its memory and disks", run_verify},
     {"doctor", "Check configuration and hosts", run_doctor},
     {"version", "Print the version", run_version},
 }};

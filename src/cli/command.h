@@ -27,6 +27,7 @@ int run_show(const Words& words);
 int run_start(const Words& words);
 int run_status(const Words& words);
 int run_tune(const Words& words);
+int run_verify(const Words& words);
 int run_version(const Words& words);
 
 /// The whole command line, without the program's name: finds the command and runs it.

@@ -2,44 +2,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "cli/carry_out.h"
 #include "cli/command.h"
 #include "cli/detach.h"
 #include "cli/drain.h"
 #include "cli/exit_code.h"
-#include "cli/network.h"
 #include "cli/planning.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/request_options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "libvirt/migration.h"
-#include "orchestrator/observe.h"
-#include "orchestrator/runner.h"
 
 namespace vmigrate::cli {
 namespace {
-
-/// Prints why a plan is not carried out.
-int refuse(const Plan& plan, bool json) {
-    if (json) {
-        print_line(to_json(plan));
-    }
-    for (const auto& check : plan.checks) {
-        if (check.verdict == Check::Verdict::failed) {
-            print_error(fmt::format("{}: {}; {}", check.name, check.finding, check.fix));
-        }
-    }
-    if (!plan.blocked()) {
-        print_error(fmt::format(
-            "{} will not converge below {}, or with a ceiling under {}; nothing was touched; see "
-            "'vmigrate plan'",
-            quoted(plan.guest.ref.name), format_rate(plan.prediction.bandwidth_needed),
-            format_time(plan.prediction.ceiling_needed)));
-    }
-    return exit_code(plan);
-}
 
 /// `entry` is what the history has; null when it cannot be read.
 void report(const Record& record, const Json& plan, bool json, const history::Entry* entry) {
@@ -86,24 +62,6 @@ int migrate(const Config& config, const Request& request, bool json, bool wait_d
         fmt::print(stderr, "{}", plan_summary(plan));
     }
 
-    auto hypervisor =
-        libvirt::make_hypervisor(*planned->source, *planned->destination, plan.guest.ref, events);
-    const auto locations = (*store)->locations();
-    const auto drain_elsewhere = [&] {
-        const auto id = (*store)->lease_of(plan.guest.ref.uuid);
-        return !wait_drain && id && *id && drain_in_background(config, **store, **id);
-    };
-    auto network = make_network(config, plan.request.options,
-                                {plan.guest,
-                                 plan.source.name,
-                                 plan.destination.host.name,
-                                 *locations,
-                                 planned->destination.get(),
-                                 {},
-                                 drain_elsewhere});
-    if (!hypervisor || !network) {
-        return complain(!hypervisor ? hypervisor.error() : network.error());
-    }
     TerminalLine line(stderr);
     std::optional<TerminalQuestion> question;
     if (!detached && !json && TerminalQuestion::possible()) {
@@ -115,11 +73,8 @@ int migrate(const Config& config, const Request& request, bool json, bool wait_d
     Status& status = detached ? static_cast<Status&>(detached_status)
                      : json   ? static_cast<Status&>(json_status)
                               : terminal_status;
-    const auto journal = (*store)->journal();
-    interrupts.abort_through(&events);
-    ObservedHypervisor observed(**hypervisor, plan.call.downtime_limit);
-    Hypervisor& acting = request.observe_only ? static_cast<Hypervisor&>(observed) : **hypervisor;
-    const auto record = run(plan, {acting, **network, *journal, status, events, clock});
+    const auto record =
+        carry_out(*planned, {config, **store, events, interrupts, status, clock, wait_drain});
     line.end();
     if (!record) {
         return complain(record.error());

@@ -40,17 +40,25 @@ std::string with_unit(const std::string& value, std::string_view unit) {
 
 }  // namespace
 
-RequestOptions::RequestOptions(CLI::App& app) {
+RequestOptions::RequestOptions(CLI::App& app, Offers offers) {
+    if (offers == Offers::everything) {
+        add_move(app);
+    }
+    add_policy(app);
+    add_transport(app);
+    add_qemu(app);
+    add_storage(app);
+    if (offers == Offers::everything) {
+        add_guest(app);
+    }
+}
+
+void RequestOptions::add_move(CLI::App& app) {
     app.add_option("GUEST", guest_, "Name or UUID of the guest")->required()->type_name("");
     app.add_option("--from", plain_.from, "Host it runs on; default: every host is asked")
         ->type_name("HOST");
     app.add_option("--to", plain_.to, "Host it moves to; default: the best one, with the reason")
         ->type_name("HOST");
-    add_policy(app);
-    add_transport(app);
-    add_qemu(app);
-    add_storage(app);
-    add_guest(app);
 }
 
 CLI::Option* RequestOptions::add_key_flag(CLI::App& app, const char* option, const char* key,
@@ -226,13 +234,13 @@ Result<void> RequestOptions::apply(Options& options) const {
     return validate(options);
 }
 
-Result<Request> RequestOptions::request(const Config& config) const {
+Result<Request> RequestOptions::request_for(const Config& config, const std::string& guest) const {
     Request request = plain_;
-    request.guest = guest_;
+    request.guest = guest;
     request.policy = policy_;
     request.migrate_disks = migrate_disks_;
     request.held_networks = held_networks(config);
-    if (guest_.empty()) {
+    if (guest.empty()) {
         return fail(ErrorKind::usage, "the guest's name is empty");
     }
     if (direct_) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The options that `plan` and `start` share, and the Request they make: policy first, then the
-// flags (under virsh's names where virsh has them), then `--set`. Thread rule: main thread.
+// The options that `plan`, `start` and `verify` share, and the Request they make: policy first,
+// then the flags (under virsh's names where virsh has them), then `--set`. Thread rule: main
+// thread.
 #pragma once
 
 #include "cli/arguments.h"
@@ -11,13 +12,19 @@ namespace vmigrate::cli {
 
 class RequestOptions {
   public:
+    enum class Offers {
+        everything,
+        ways  ///< without GUEST, hosts, and what happens to its definition
+    };
     /// Adds GUEST and the options. Ownership: `app` borrows this object's members.
-    explicit RequestOptions(CLI::App& app);
+    explicit RequestOptions(CLI::App& app, Offers offers = Offers::everything);
     RequestOptions(const RequestOptions&) = delete;
     RequestOptions& operator=(const RequestOptions&) = delete;
 
     /// Error (usage, not_found): what does not fit together or cannot be read.
-    Result<Request> request(const Config& config) const;
+    Result<Request> request(const Config& config) const { return request_for(config, guest_); }
+    /// The same, for a guest that is named elsewhere.
+    Result<Request> request_for(const Config& config, const std::string& guest) const;
 
   private:
     /// A flag or option that stands for one key of a policy.
@@ -27,6 +34,7 @@ class RequestOptions {
         std::string value;
     };
 
+    void add_move(CLI::App& app);
     void add_policy(CLI::App& app);
     void add_transport(CLI::App& app);
     void add_qemu(CLI::App& app);

@@ -205,6 +205,15 @@ bool adapt_graphics(pugi::xml_node devices, const std::string& listen) {
     return changed;
 }
 
+MemoryBacking backing_of(pugi::xml_node domain) {
+    const auto backing = domain.child("memoryBacking");
+    if (backing.child("hugepages") != nullptr) {
+        return MemoryBacking::huge_pages;
+    }
+    const std::string_view access = backing.child("access").attribute("mode").value();
+    return access == "shared" ? MemoryBacking::shared : MemoryBacking::anonymous;
+}
+
 }  // namespace
 
 Result<GuestFacts> read_domain_xml(const std::string& xml) {
@@ -230,6 +239,8 @@ Result<GuestFacts> read_domain_xml(const std::string& xml) {
     if (const auto hotplug = domain.child("maxMemory"); hotplug != nullptr) {
         facts.memory_max = scaled(hotplug, "KiB");
     }
+    facts.backing = backing_of(domain);
+    facts.mergeable = domain.child("memoryBacking").child("nosharepages") == nullptr;
     const auto vcpu = domain.child("vcpu");
     facts.vcpus = vcpu.attribute("current").as_uint(vcpu.text().as_uint());
     for (const auto disk : devices.children("disk")) {

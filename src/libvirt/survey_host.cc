@@ -49,6 +49,22 @@ void read_memory(virConnectPtr connection, const virNodeInfo& node, HostFacts& f
     }
 }
 
+// How many pages KSM merges at the moment; whether it runs is not told.
+bool merges_pages(virConnectPtr connection) {
+    int count = 0;
+    if (virNodeGetMemoryParameters(connection, nullptr, &count, 0) < 0 || count <= 0) {
+        return false;
+    }
+    std::vector<virTypedParameter> values(static_cast<std::size_t>(count));
+    if (virNodeGetMemoryParameters(connection, values.data(), &count, 0) < 0) {
+        return false;
+    }
+    unsigned long long shared = 0;
+    virTypedParamsGetULLong(values.data(), count, VIR_NODE_MEMORY_SHARED_PAGES_SHARED, &shared);
+    virTypedParamsClear(values.data(), count);
+    return shared > 0;
+}
+
 // Which of several interfaces the stream will take is a matter of the host's routes, which libvirt
 // does not tell. Only hardware counts: the speed of a virtual interface is made up. The fastest is
 // right or too fast, and a limit that is too high costs nothing.
@@ -108,6 +124,7 @@ Result<HostFacts> survey_host(Session& session) {
     }
     facts.guests_running = static_cast<unsigned>(std::max(0, virConnectNumOfDomains(connection)));
     facts.link = fastest_link(connection);
+    facts.merges_pages = merges_pages(connection);
     return facts;
 }
 

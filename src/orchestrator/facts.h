@@ -29,6 +29,9 @@ struct QemuFeatures : QemuSettings {
     std::string package;  ///< vendor's suffix
 };
 
+/// What a guest's memory is on its host.
+enum class MemoryBacking { anonymous, shared, huge_pages };
+
 struct HostFacts {
     std::string name;  ///< the key in vmigrate.toml
     std::string uri;
@@ -44,6 +47,7 @@ struct HostFacts {
     unsigned guests_running = 0;
     std::optional<BytesPerSecond> link;  ///< of the interface that carries migrations
     std::optional<double> idle_cpus;     ///< on average while the guest was measured
+    bool merges_pages = false;           ///< KSM has merged some of its guests' pages
     milliseconds answer_time{};          ///< of the connection and first call
 };
 
@@ -90,6 +94,8 @@ struct GuestFacts {
     std::string xml;      ///< migratable description
     Bytes memory;         ///< what it has now
     Bytes memory_max;     ///< what it may balloon or plug up to
+    MemoryBacking backing = MemoryBacking::anonymous;
+    bool mergeable = true;  ///< KSM may take its pages
     unsigned vcpus = 0;
     std::vector<DiskFacts> disks;
     std::vector<NicFacts> nics;

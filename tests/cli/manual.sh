@@ -36,7 +36,7 @@ same() {
 
 run 0 --help
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' "$work/out")
-[[ $(wc -w <<<"$commands") == 18 ]] || fail "expected eighteen commands"
+[[ $(wc -w <<<"$commands") == 19 ]] || fail "expected nineteen commands"
 same "completion of commands" "$(sort <<<"$commands"$'\n--config\n--help\n--json\n--version')" \
     "$(completed vmigrate '')"
 same "commands in vmigrate(1)" "$(sort <<<"$commands")" \
@@ -55,6 +55,14 @@ for command in $commands; do
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \
         "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach -e --wait-drain)" ;;
+    verify)
+        # what is start's own is there; what says where to, or what becomes of the definition, is not
+        page=$(page_options "$man/vmigrate-verify.1")
+        same "vmigrate-verify(1)" "$page" "$(comm -23 <(echo "$own") <(page_options "$man/vmigrate-start.1"))"
+        for option in --bandwidth --postcopy --tls --parallel --compression --verify-ram --copy-storage-all --set; do
+            grep -qxF -e "$option" <<<"$own" || fail "verify lacks $option"
+        done
+        ! grep -xE -e '--(from|to|detach|dname|offline|suspend|undefinesource)' <<<"$own" || fail "verify has it" ;;
     evacuate | restore | rebalance)
         same "vmigrate-evacuate(1) about $command" "$own" "$(page_options "$man/vmigrate-evacuate.1" "$command")" ;;
     *) same "vmigrate(1) about $command" "$own" "$(page_options "$man/vmigrate.1" "$command")" ;;

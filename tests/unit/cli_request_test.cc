@@ -24,6 +24,18 @@ Config two_hosts() {
     return config;
 }
 
+/// As `verify` has them.
+Result<Request> way_of(const Words& words) {
+    CLI::App app;
+    RequestOptions options(app, RequestOptions::Offers::ways);
+    try {
+        app.parse(Words(words.rbegin(), words.rend()));
+    } catch (const CLI::ParseError& error) {
+        return fail(ErrorKind::usage, error.what());
+    }
+    return options.request_for(two_hosts(), "g");
+}
+
 Result<Request> request_of(const Words& words) {
     CLI::App app;
     RequestOptions options(app);
@@ -194,4 +206,17 @@ TEST_CASE("where the guest is") {
           ErrorKind::usage);
     CHECK(pick_source("g", {{"a", one, S::shut_off}, {"b", one, S::shut_off}}, {}).error().kind ==
           ErrorKind::blocked);
+}
+
+TEST_CASE("the ways to move alone: no guest, no hosts, nothing about definitions") {
+    const auto request = way_of({"--bandwidth", "100", "--unsafe", "--set", "storage=copy"});
+    REQUIRE(request);
+    CHECK(request->guest == "g");
+    CHECK(request->unsafe);
+    CHECK(request->options.bandwidth == BytesPerSecond{mebibytes(100).count});
+    CHECK(request->options.storage == StorageMode::copy);
+    for (const auto* word : {"--from", "--to", "--suspend", "--offline", "--dname", "h"}) {
+        CHECK(!way_of({word}));
+    }
+    CHECK(way_of({"--lz4-acceleration", "0"}).error().kind == ErrorKind::usage);
 }

@@ -158,3 +158,20 @@ TEST_CASE("a description is adapted only where the destination differs") {
         CHECK(xml.find("<?xml") == std::string::npos);
     }
 }
+
+TEST_CASE("what a guest's memory is on its host") {
+    const auto guest = [](const std::string& backing) {
+        return *read_domain_xml("<domain><memory>1024</memory>" + backing + "</domain>");
+    };
+    CHECK(guest("").backing == MemoryBacking::anonymous);
+    CHECK(guest("").mergeable);
+    CHECK(guest("<memoryBacking><nosharepages/></memoryBacking>").backing ==
+          MemoryBacking::anonymous);
+    CHECK(!guest("<memoryBacking><nosharepages/></memoryBacking>").mergeable);
+    CHECK(guest("<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>")
+              .backing == MemoryBacking::shared);
+    CHECK(guest("<memoryBacking><access mode='private'/></memoryBacking>").backing ==
+          MemoryBacking::anonymous);
+    CHECK(guest("<memoryBacking><hugepages/><access mode='shared'/></memoryBacking>").backing ==
+          MemoryBacking::huge_pages);
+}

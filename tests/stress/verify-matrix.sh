@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The whole matrix of vmigrate verify, with a guest of each kind that it asks for. Not part of ./check: once takes about
+# a quarter of an hour. What is done is in a file, and is not done again: it can be interrupted, and gone on with. Fails
+# at the first page or block that is not what was last written, and when a row could not be done.
+#   ROUNDS=N     how often each row is done (3)
+#   MATRIX=FILE  what is done (/var/tmp/vmigrate-matrix.json)
+#   MINUTES=N    no other guest is begun with after so long (none)
+. "$(dirname "$0")/../lab/vm-common.sh"
+rounds=${ROUNDS:-3} state=${MATRIX:-/var/tmp/vmigrate-matrix.json} minutes=${MINUTES:-100000}
+prefix=$("$LAB_TOP/qemu/build" --print-prefix 2>/dev/null) || skip "needs the project's QEMU: run qemu/build"
+two_hosts
+
+# slow enough for several iterations, for post-copy, and for a throttle to be needed; but what is written to all disks
+# together, a block of 1 MiB for each 4 KiB, must get through
+ways=(--no-measure --bandwidth 24MiB/s --set downtime-limit=100ms --timeout 60s)
+workload="report=1 memory=32M dirty-rate=8M hot=30 clear=3 verify-rate=100M disk-span=4M disk-fill=1
+    disk-zero=5 disk-trim=5 disk-verify-rate=16M"
+
+list() { vm verify --list --json --state "$state"; }
+# kinds ROUND: the guests for which rows are left; those with KSM last, as it stays on until the end
+kinds() {
+    list | jq -r --argjson round "$1" 'select(.event == "row" and .done < $round) | .guest |
+        [.backing, .disks, .storage, .multifd_compression] | @tsv' | sort -u | sort -s -k 1,1
+}
+ksm_merges() { [ "$(cat /sys/kernel/mm/ksm/pages_shared)" -gt 0 ]; }
+
+# make_guest_of BACKING DISKS STORAGE MULTIFD
+make_guest_of() {
+    local options=(--memory 128M --emulator "$prefix/bin/qemu-system-x86_64") disk
+    case $1 in
+        ksm) options+=(--ksm) ;;
+        *) options+=(--backing "$1") ;;
+    esac
+    for ((disk = 0; disk < $2; disk++)); do options+=(--disk "$((8 / $2 + 3))M:$3"); done
+    [ "$4" = none ] || options+=(--global "migration.multifd-compression=$4")
+    make_guest g "${options[@]}" --workload "${workload//$'\n'/ } disk-rate=$((64 / $2))K"
+    [ "$1" != ksm ] || eventually 60 ksm_merges || fail "KSM merges nothing"
+}
+
+trouble=()
+# rows_of ROUND BACKING DISKS STORAGE MULTIFD
+rows_of() {
+    local round=$1 code=0
+    shift
+    make_guest_of "$@"
+    vm verify g --matrix --rounds "$round" --state "$state" "${ways[@]}" 2>"$LAB_STATE/verify.err" || code=$?
+    if grep -F "is not what it was" "$LAB_STATE/verify.err"; then fail "a mismatch; the guest is gone with the lab"; fi
+    [ "$code" -eq 0 ] || [ "$code" -eq 4 ] || trouble+=("exit code $code with $*")
+    grep '^vmigrate: ' "$LAB_STATE/verify.err" || true
+    alive g 0
+    lab guest --remove g
+}
+
+for ((round = 1; round <= rounds && SECONDS < minutes * 60; round++)); do
+    mapfile -t left < <(kinds "$round")
+    for kind in ${left[@]+"${left[@]}"}; do
+        [ "$SECONDS" -lt $((minutes * 60)) ] || break
+        # shellcheck disable=SC2086
+        rows_of "$round" $kind
+    done
+done
+no_vmigrate_left
+jq -rs '"\(length) migrations, \(map(.verified_bytes) | add / 1073741824 * 10 | floor / 10) GiB verified, " +
+    "\(map(.mismatches) | add) mismatches, \(map(.total_ms) | add / 1000 | floor) s in migrations; " +
+    "\(map(select(.postcopy)) | length) in post-copy, \(map(select(.throttle_percent_max > 0)) | length) throttled"' "$state"
+echo "each row at least $(list | jq -s 'map(select(.event == "row").done) | min') times"
+if [ ${#trouble[@]} -gt 0 ]; then
+    printf '%s\n' "${trouble[@]}"
+    fail "${#trouble[@]} guests had rows that could not be done"
+fi
