@@ -6,6 +6,7 @@
 #   ROUNDS=N     how often each row is done (3)
 #   MATRIX=FILE  what is done (/var/tmp/vmigrate-matrix.json)
 #   MINUTES=N    no other guest is begun with after so long (none)
+# Nobody else may have turned on KSM: then there are no guests whose memory is private.
 . "$(dirname "$0")/../lab/vm-common.sh"
 rounds=${ROUNDS:-3} state=${MATRIX:-/var/tmp/vmigrate-matrix.json} minutes=${MINUTES:-100000}
 prefix=$("$LAB_TOP/qemu/build" --print-prefix 2>/dev/null) || skip "needs the project's QEMU: run qemu/build"
@@ -18,10 +19,10 @@ workload="report=1 memory=32M dirty-rate=8M hot=30 clear=3 verify-rate=100M disk
     disk-zero=5 disk-trim=5 disk-verify-rate=16M"
 
 list() { vm verify --list --json --state "$state"; }
-# kinds ROUND: the guests for which rows are left; those with KSM last, as it stays on until the end
+# kinds ROUND WITH_KSM: the guests for which rows are left
 kinds() {
-    list | jq -r --argjson round "$1" 'select(.event == "row" and .done < $round) | .guest |
-        [.backing, .disks, .storage, .multifd_compression] | @tsv' | sort -u | sort -s -k 1,1
+    list | jq -r --argjson round "$1" --argjson ksm "$2" 'select(.event == "row" and .done < $round) | .guest |
+        select((.backing == "ksm") == $ksm) | [.backing, .disks, .storage, .multifd_compression] | @tsv' | sort -u
 }
 ksm_merges() { [ "$(cat /sys/kernel/mm/ksm/pages_shared)" -gt 0 ]; }
 
@@ -52,20 +53,26 @@ rows_of() {
     lab guest --remove g
 }
 
-for ((round = 1; round <= rounds && SECONDS < minutes * 60; round++)); do
-    mapfile -t left < <(kinds "$round")
-    for kind in ${left[@]+"${left[@]}"}; do
-        [ "$SECONDS" -lt $((minutes * 60)) ] || break
-        # shellcheck disable=SC2086
-        rows_of "$round" $kind
+time_left() { [ "$SECONDS" -lt $((minutes * 60)) ]; }
+# KSM comes last: once it is on it stays on until the end, and takes every guest's memory
+for with_ksm in false true; do
+    for ((round = 1; round <= rounds; round++)); do
+        mapfile -t left < <(kinds "$round" "$with_ksm")
+        for kind in ${left[@]+"${left[@]}"}; do
+            time_left || break 3
+            # shellcheck disable=SC2086
+            rows_of "$round" $kind
+        done
     done
 done
 no_vmigrate_left
 jq -rs '"\(length) migrations, \(map(.verified_bytes) | add / 1073741824 * 10 | floor / 10) GiB verified, " +
     "\(map(.mismatches) | add) mismatches, \(map(.total_ms) | add / 1000 | floor) s in migrations; " +
     "\(map(select(.postcopy)) | length) in post-copy, \(map(select(.throttle_percent_max > 0)) | length) throttled"' "$state"
-echo "each row at least $(list | jq -s 'map(select(.event == "row").done) | min') times"
+least=$(list | jq -s 'map(select(.event == "row").done) | min')
+echo "each row at least $least times"
 if [ ${#trouble[@]} -gt 0 ]; then
     printf '%s\n' "${trouble[@]}"
     fail "${#trouble[@]} guests had rows that could not be done"
 fi
+! time_left || [ "$least" -ge "$rounds" ] || fail "rows are left, see vmigrate verify --list --state $state"
