@@ -9,8 +9,11 @@ COLUMNS = ["ofport", "external_ids"]
 
 
 class Ports:
-    def __init__(self, address):
+    """on_renumbered(port) is called when an interface has another port than before, with the old one."""
+
+    def __init__(self, address, on_renumbered):
         self.address = address
+        self.on_renumbered = on_renumbered
         self.rows = {}  # row -> (interface id, port)
         self.last = {}  # interface id -> its latest port, also when it is gone
 
@@ -73,5 +76,8 @@ class Ports:
             if iface is None or not isinstance(port, int) or port < 1:
                 self.rows.pop(row, None)
             else:
+                before = self.last.get(iface, port)
                 self.rows[row] = (iface, port)
                 self.last[iface] = port
+                if before != port:
+                    self.on_renumbered(before)

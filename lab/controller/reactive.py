@@ -4,8 +4,11 @@
 A miss is answered with one flow on the switch that missed, after the set-up delay; so the first
 packet over a new path waits twice, at its source and at its destination. ARP requests are answered
 here. On a change of a location the guest's flows are deleted on all switches, after the same delay,
-and the next misses bring new ones; the gateway's flows are changed when its interval is over.
+and the next misses bring new ones; the gateway's flows are changed when its interval is over. An
+interface that has another port on its switch (its guest was started again) loses what named the old
+port, at once.
 """
+import functools
 import os
 import struct
 
@@ -40,8 +43,9 @@ class Controller(app_manager.OSKenApp):
         self.switches = read_switches(options.state)
         self.locations = Locations(options.state)
         self.at_gateway = {}  # by MAC, what the gateway was told last
-        self.ports = {name: Ports(switch.ovsdb) for name, switch in self.switches.items()}
         self.datapaths = {}  # name -> connection
+        self.ports = {name: Ports(switch.ovsdb, functools.partial(self.forget_port, name))
+                      for name, switch in self.switches.items()}
         self.pending = set()  # misses that are being answered
         self.forgotten = {}  # by interface that moved, where to when its flows were deleted
         for ports in self.ports.values():
@@ -186,6 +190,13 @@ class Controller(app_manager.OSKenApp):
         self.forgotten[old.iface] = None if gone else new.node
         self.tell("forgotten", (f"{iface} {node}" for iface, node in self.forgotten.items()))
 
+    def forget_port(self, name, port):
+        datapath = self.datapaths.get(name)
+        if datapath is not None:
+            self.logger.info("%s: port %d has another number now", name, port)
+            self.delete_flows(datapath, {"in_port": port})
+            self.delete_flows(datapath, {}, out_port=port)
+
     def peer_port(self):
         peer = next(p for p in self.locations.by_mac.values() if p.owner == PEER)
         return self.ports[GATEWAY].last_port_of(peer.iface)
@@ -222,9 +233,9 @@ class Controller(app_manager.OSKenApp):
             instructions=[parser.OFPInstructionActions(ofproto.OFPIT_APPLY_ACTIONS, actions)]))
 
     @staticmethod
-    def delete_flows(datapath, match):
+    def delete_flows(datapath, match, out_port=None):
         parser, ofproto = datapath.ofproto_parser, datapath.ofproto
         datapath.send_msg(parser.OFPFlowMod(
             datapath=datapath, command=ofproto.OFPFC_DELETE, match=parser.OFPMatch(**match),
             cookie=COOKIE, cookie_mask=0 if options.delete == "all" else (1 << 64) - 1,
-            out_port=ofproto.OFPP_ANY, out_group=ofproto.OFPG_ANY))
+            out_port=ofproto.OFPP_ANY if out_port is None else out_port, out_group=ofproto.OFPG_ANY))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 
+#include <functional>
 #include <vector>
 
 #include "cli/command.h"
@@ -34,7 +35,7 @@ int tell(const history::Entry& entry, const Record& record, bool json) {
 /// With its progress on the terminal, and a whole report. One that has its verdict is told again.
 int recover_one(const Config& config, history::Store& store, const history::Entry& entry,
                 const RecoveryRules& rules, bool json, Interrupts& interrupts) {
-    if (entry.outcome && *entry.outcome != Outcome::unknown) {
+    if (entry.outcome && *entry.outcome != Outcome::unknown && !history::left_something(entry)) {
         return tell(entry, record_of(entry), json);
     }
     const SystemClock clock;
@@ -50,10 +51,10 @@ int recover_one(const Config& config, history::Store& store, const history::Entr
     return record ? tell(entry, *record, json) : complain(record.error());
 }
 
-/// Migrations that ended unknown, as far as they are the last word on their guest.
-Result<std::vector<history::Entry>> left_unknown(history::Store& store) {
+/// Migrations that ended so, as far as they are the last word on their guest.
+Result<std::vector<history::Entry>> last_words(history::Store& store, Outcome outcome) {
     history::Filter filter;
-    filter.outcome = Outcome::unknown;
+    filter.outcome = outcome;
     filter.limit = 0;
     auto entries = store.list(filter);
     if (!entries) {
@@ -70,7 +71,7 @@ Result<std::vector<history::Entry>> left_unknown(history::Store& store) {
 }
 
 /// The migrations to recover: the one that was named, else all whose process is gone or whose
-/// outcome is unknown.
+/// outcome is unknown; with --all also those that failed and left something.
 /// Error (usage): several, and neither an id nor --all.
 Result<std::vector<history::Entry>> select(history::Store& store,
                                            const std::optional<std::string>& which, bool all) {
@@ -87,11 +88,19 @@ Result<std::vector<history::Entry>> select(history::Store& store,
         return entries;
     }
     std::erase_if(*entries, [](const history::Entry& entry) { return entry.holder_alive; });
-    auto unknown = left_unknown(store);
+    auto unknown = last_words(store, Outcome::unknown);
     if (!unknown) {
         return unknown;
     }
     entries->insert(entries->end(), unknown->begin(), unknown->end());
+    if (all) {
+        auto failed = last_words(store, Outcome::failed_on_source);
+        if (!failed) {
+            return failed;
+        }
+        std::erase_if(*failed, std::not_fn(history::left_something));
+        entries->insert(entries->end(), failed->begin(), failed->end());
+    }
     if (entries->size() > 1 && !all) {
         std::string ids;
         for (const auto& entry : *entries) {
@@ -119,7 +128,9 @@ int run_recover(const Words& words) {
     auto& app = arguments.app();
     auto* one = app.add_option("MIGRATION", which, "Id of a migration, or its guest");
     one->type_name("");
-    app.add_flag("--all", all, "Every migration whose process is gone or whose outcome is unknown")
+    app.add_flag("--all", all,
+                 "Every migration whose process is gone, whose outcome is unknown, or that left "
+                 "something")
         ->excludes(one);
     app.add_flag("--abort", abort, "Cancel what libvirt still carries on; default: wait for it");
     app.add_flag("--elsewhere", elsewhere,

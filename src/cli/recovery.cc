@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/drain.h"
+#include "cli/follow.h"
 #include "cli/network.h"
 #include "history/unfinished.h"
 #include "libvirt/migration.h"
@@ -116,13 +117,17 @@ bool one_is_enough(Hypervisor& hypervisor) {
 Result<Record> recover_migration(const Config& config, history::Store& store,
                                  const history::Entry& entry, const RecoveryRules& rules,
                                  Status& status, EventQueue& events) {
-    if (entry.outcome && *entry.outcome != Outcome::unknown) {
+    const bool has_verdict = entry.outcome && *entry.outcome != Outcome::unknown;
+    if (has_verdict && !history::left_something(entry)) {
         return fail(ErrorKind::usage, fmt::format("{} has ended ({}), nothing to recover",
                                                   describe(entry), name_of(*entry.outcome)));
     }
     const auto edges = connect(config, store, entry, events);
     if (!edges) {
         return fail(edges.error());
+    }
+    if (edges->silent && has_verdict) {
+        return fail(*edges->silent);
     }
     // before the dead process's lease is taken over: it keeps the guest where nobody can tell
     if (edges->silent && !one_is_enough(*edges->hypervisor)) {
@@ -141,8 +146,11 @@ Result<Record> recover_migration(const Config& config, history::Store& store,
         return fail(unfinished.error());
     }
     const SystemClock clock;
-    return recover(*unfinished, rules.options,
-                   {*edges->hypervisor, *edges->network, **journal, status, events, clock});
+    const Edges used{*edges->hypervisor, *edges->network, **journal, status, events, clock};
+    if (has_verdict) {
+        return take_back(*unfinished, record_of(entry), used);
+    }
+    return recover(*unfinished, rules.options, used);
 }
 
 }  // namespace vmigrate::cli

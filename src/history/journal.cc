@@ -63,7 +63,7 @@ Result<void> may_adopt(const SQLite::Database& database, const Entry& entry,
         const bool told_so = life == Life::out_of_sight && takeover == Takeover::from_out_of_sight;
         return life == Life::dead || told_so ? Result<void>{} : fail(held(*lease, life));
     }
-    if (entry.outcome != Outcome::unknown) {
+    if (entry.outcome != Outcome::unknown && !left_something(entry)) {
         return fail(ErrorKind::usage,
                     fmt::format("migration {} has ended ({}): there is nothing to recover",
                                 entry.id, entry.outcome ? name_of(*entry.outcome) : "no lease"));

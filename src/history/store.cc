@@ -39,6 +39,10 @@ Result<void> is_heard(const SQLite::Database& database, std::int64_t id) {
 
 }  // namespace
 
+bool left_something(const Entry& entry) {
+    return entry.outcome == Outcome::failed_on_source && !entry.problems.empty();
+}
+
 struct Store::Impl {
     Database database;
     const Clock& clock;

@@ -70,6 +70,9 @@ struct Entry {
     std::optional<Drain> drain;  ///< nothing where nothing was left to be drained
 };
 
+/// Whether it failed and could not take back all of what it had made: a host was silent, say.
+bool left_something(const Entry& entry);
+
 struct TimelineRow {
     WallTime at{};
     Phase phase = Phase::planned;

@@ -220,9 +220,13 @@ std::vector<OptionKey> make_keys() {
                    "before.",
                    "Rarely.", "A larger value gives up sooner."},
                   "percent", &Options::stall_percent, 1, 100),
-        time_key({"timeout", "Longest time in pre-copy, then timeout-action is taken; 0 = none.",
-                  "Set it to the length of the maintenance window.", "None until it is reached."},
-                 &Options::timeout),
+        time_key(
+            {"timeout",
+             "Longest time in pre-copy, then timeout-action is taken; also the longest time in "
+             "which a copy of disks before it gets no nearer to its end, then the guest stays; "
+             "0 = none.",
+             "Set it to the length of the maintenance window.", "None until it is reached."},
+            &Options::timeout),
         choice_key({"timeout-action",
                     "What happens at the timeout or after max-iterations: abort (the guest stays), "
                     "force (switch over whatever the blackout), postcopy (needs postcopy = yes; "

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "orchestrator/recover.h"
 
+#include <fmt/format.h>
+
 namespace vmigrate {
 
 Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& options,
@@ -52,6 +54,34 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
         record.problems.push_back(!ended ? ended.error().message : finished.error().message);
     }
     return record;
+}
+
+Record take_back(const Unfinished& unfinished, Record ended, const Edges& edges) {
+    edges.status.started(unfinished.id);
+    Truth truth;
+    truth.before = unfinished.before;
+    truth.paused_on_purpose = unfinished.paused_on_purpose;
+    truth.source = edges.hypervisor.guest_state(Side::source);
+    truth.destination = edges.hypervisor.guest_state(Side::destination);
+    truth.job_active = edges.hypervisor.job_active();
+    const bool left_alone = truth.destination == GuestState::absent && truth.job_active == false;
+    if (left_alone && judge(truth).kind == Verdict::Kind::on_source) {
+        for (const auto& problem : ended.problems) {
+            if (const auto noted = edges.journal.note("tried again: " + problem); !noted) {
+                edges.status.notice(noted.error().message);
+            }
+        }
+        ended.problems = undo(unfinished.leftovers, edges);
+    } else {
+        edges.status.notice(fmt::format(
+            "what is left is not touched: the guest is not just on the source (source: {}, "
+            "destination: {}); look at it there",
+            name_of(truth.source), name_of(truth.destination)));
+    }
+    if (const auto finished = edges.journal.finish(ended); !finished) {
+        ended.problems.push_back(finished.error().message);
+    }
+    return ended;
 }
 
 }  // namespace vmigrate

@@ -33,4 +33,10 @@ struct RecoverOptions {
 Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& options,
                        const Edges& edges);
 
+/// What a migration left that had its verdict, failed-on-source, while the destination was silent:
+/// tries once more to take it back. Only when the source has the guest, and the destination answers
+/// and does not know it; else nothing is touched. `ended` is its record; returns it with the
+/// problems that remain. The journal and the thread rule as above.
+Record take_back(const Unfinished& unfinished, Record ended, const Edges& edges);
+
 }  // namespace vmigrate

@@ -33,7 +33,8 @@ Steering::Steering(const Plan& plan, const Edges& edges, RunLog& log, MeasureBoo
       throttle_(options_, throttle_means_, live_.longest_pause()),
       qos_(options_),
       slice_(options_.ram_save_max_wait),
-      delay_(plan) {}
+      delay_(plan),
+      copy_(options_.timeout) {}
 
 milliseconds Steering::interval() const {
     const auto asked = options_.sample_interval;
@@ -72,6 +73,9 @@ void Steering::at_iteration(const Sample& sample) {
 void Steering::at_tick(const Sample& sample, std::optional<milliseconds> in_precopy) {
     for (const auto& decision : qos_.at_tick(sample, limit())) {
         act(decision);
+    }
+    if (!in_precopy) {
+        act(copy_.at_tick(sample));
     }
     if (!in_precopy || postcopy_) {
         return;
@@ -239,6 +243,7 @@ TuneAnswer Steering::put_in_force(const Options& before) {
     }
     const auto limit = live_.limit();
     live_.change(options_, throttle_means_);
+    copy_.change(options_.timeout);
     throttle_.change(options_, throttle_means_, live_.longest_pause());
     if (live_.limit() != limit && !held_back_) {
         fails(tell_limit(), "downtime limit");

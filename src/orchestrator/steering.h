@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "orchestrator/measure_book.h"
+#include "orchestrator/policy_copy.h"
 #include "orchestrator/policy_delay.h"
 #include "orchestrator/policy_live.h"
 #include "orchestrator/policy_qos.h"
@@ -96,6 +97,7 @@ class Steering {
     QosPolicy qos_;
     SlicePolicy slice_;
     DelayPolicy delay_;
+    CopyPolicy copy_;
     std::optional<Question> question_;
     bool postcopy_ = false;
     bool held_back_ = false;

@@ -216,6 +216,41 @@ TEST_CASE("adopt goes on where the dead process stopped") {
     CHECK(desk.store->adopt(99).error().kind == ErrorKind::not_found);
 }
 
+TEST_CASE(
+    "what a failed migration left can be seen to later, as long as nobody moved the guest since") {
+    Desk desk;
+    const auto id = desk.journal->begin(plan_of("web", kUuid)).value();
+    REQUIRE(desk.journal->phase(Phase::precopy, "").has_value());
+    auto record = ended(Outcome::failed_on_source, "the timeout is over");
+    record.problems = {"volume /pool/a.img is left on the destination"};
+    SUBCASE("by the one who finds it") {
+        REQUIRE(desk.journal->finish(record).has_value());
+        CHECK(left_something(desk.story(id).entry));
+        auto heir = desk.store->adopt(id).value();
+        CHECK(desk.store->adopt(id).error().kind == ErrorKind::busy);
+        CHECK(desk.store->journal()->begin(plan_of("web", kUuid)).error().kind == ErrorKind::busy);
+        record.problems.clear();
+        REQUIRE(heir->finish(record).has_value());
+        const auto entry = desk.story(id).entry;
+        CHECK_FALSE(left_something(entry));
+        CHECK(entry.phase == Phase::ended);
+        CHECK(entry.reason == "the timeout is over");
+        CHECK(desk.store->adopt(id).error().kind == ErrorKind::usage);
+    }
+    SUBCASE("not when the guest was moved since") {
+        REQUIRE(desk.journal->finish(record).has_value());
+        const auto next = desk.store->journal();
+        REQUIRE(next->begin(plan_of("web", kUuid)).has_value());
+        REQUIRE(next->finish(ended(Outcome::moved)).has_value());
+        CHECK(message_of(desk.store->adopt(id)).find("was moved again since") != std::string::npos);
+    }
+    SUBCASE("not when it moved: its problems are told, not taken back") {
+        record.outcome = Outcome::moved_with_problems;
+        REQUIRE(desk.journal->finish(record).has_value());
+        CHECK(desk.store->adopt(id).error().kind == ErrorKind::usage);
+    }
+}
+
 TEST_CASE("an unknown outcome can be recovered later, as long as nobody moved the guest since") {
     Desk desk;
     const auto id = desk.journal->begin(plan_of("web", kUuid)).value();

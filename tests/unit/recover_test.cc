@@ -55,6 +55,60 @@ TEST_CASE("the source runs it: everything is taken back") {
     CHECK(did(stage, "network rollback"));
 }
 
+TEST_CASE("what was left on a silent host is taken back later, where that is safe") {
+    Record ended;
+    ended.id = 1;
+    ended.outcome = Outcome::failed_on_source;
+    ended.reason = "the timeout is over";
+    ended.problems = {"volume /pool/a.img is left on the destination"};
+    Stage stage;
+    stage.world.settings = "changed";
+    stage.world.volumes = {"/pool/a.img"};
+    SUBCASE("the destination answers, and does not know the guest") {
+        const auto record = take_back(died_in(Phase::precopy), ended, stage.edges);
+        CHECK(record.outcome == Outcome::failed_on_source);
+        CHECK(record.reason == ended.reason);
+        CHECK(record.problems.empty());
+        CHECK(stage.world.volumes.empty());
+        CHECK(stage.world.settings == R"({"saved":true})");
+        CHECK(did(stage, "network rollback"));
+        REQUIRE(stage.journal.finished);
+        CHECK(stage.journal.finished->problems.empty());
+    }
+    SUBCASE("the guest, or somebody's migration of it, may need it") {
+        struct Case {
+            GuestState source;
+            GuestState destination;
+            std::optional<bool> job;
+        };
+        using enum GuestState;
+        for (const auto& now :
+             {Case{running, running, false}, Case{running, paused, false},
+              Case{running, incoming, false}, Case{running, shut_off, false},
+              Case{running, unreachable, false}, Case{paused, absent, false},
+              Case{shut_off, absent, false}, Case{absent, absent, false},
+              Case{unreachable, absent, std::nullopt}, Case{running, absent, true},
+              Case{running, absent, std::nullopt}, Case{absent, running, false}}) {
+            stage.world.source = now.source;
+            stage.world.destination = now.destination;
+            stage.world.job = now.job;
+            const auto record = take_back(died_in(Phase::precopy), ended, stage.edges);
+            CHECK(record.outcome == Outcome::failed_on_source);
+            CHECK(record.problems == ended.problems);
+            CHECK(stage.world.volumes.size() == 1);
+            CHECK(stage.world.settings == "changed");
+            CHECK_FALSE(did(stage, "network"));
+            CHECK(did(stage, "finish failed-on-source"));
+        }
+    }
+    SUBCASE("it cannot be removed this time, either") {
+        stage.world.failing_call = 5;  // network, intend, restore, done, remove
+        const auto record = take_back(died_in(Phase::precopy), ended, stage.edges);
+        REQUIRE(record.problems.size() == 1);
+        CHECK(record.problems[0].find("/pool/a.img is left") != std::string::npos);
+    }
+}
+
 TEST_CASE("a volume that was only intended is removed only if nobody wrote to it") {
     Stage stage;
     auto unfinished = died_in(Phase::locked);
