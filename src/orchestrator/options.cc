@@ -345,11 +345,12 @@ std::vector<OptionKey> make_keys() {
                  "For tests, and where a wrong page would be worse than a longer blackout.",
                  "The blackout grows by the time it takes to read all memory."},
                 &Options::verify_ram),
-        count_key({"parallel-connections",
-                   "Number of parallel connections for memory; 0 = one plain stream.",
-                   "On links faster than one processor can fill.",
-                   "One thread on each side for each connection."},
-                  "count", &Options::parallel_connections, 0, 255),
+        count_key(
+            {"parallel-connections",
+             "Number of parallel connections for memory; 0 = one plain stream. Not with postcopy.",
+             "On links faster than one processor can fill.",
+             "One thread on each side for each connection."},
+            "count", &Options::parallel_connections, 0, 255),
         choice_key({"transport",
                     "native (QEMU to QEMU) or tunnelled (through both libvirt daemons, one port, "
                     "more copies; no storage copy).",
@@ -508,6 +509,11 @@ Result<void> validate(const Options& options) {
     }
     if (options.postcopy && options.compression == Compression::multithread) {
         return complain("postcopy and compression mt exclude each other");
+    }
+    // QEMU 7.2 takes both, and then the destination's process may end in post-copy, and the guest
+    // with it; from 8.0 to 10.0 QEMU refuses them.
+    if (options.postcopy && options.parallel_connections > 0) {
+        return complain("postcopy and parallel-connections exclude each other");
     }
     return {};
 }

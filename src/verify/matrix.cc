@@ -70,6 +70,10 @@ std::vector<Refusal> make_refusals() {
                                  "postcopy and compression mt exclude each other"},
                                 {"storage=in-stream", "postcopy=yes", "vmigrate",
                                  "storage copy-in-stream and postcopy exclude each other"}};
+    for (const auto* method : {"multifd", "multifd-zlib", "multifd-zstd", "multifd-lz4"}) {
+        all.push_back({fmt::format("compression={}", method), "postcopy=yes", "vmigrate",
+                       "postcopy and parallel-connections exclude each other"});
+    }
     for (const auto* factor : {"time-slice", "block-size"}) {
         const auto& values = std::ranges::find(factors(), factor, &Factor::name)->values;
         for (const auto& value : values) {

@@ -102,6 +102,8 @@ TEST_CASE("contradictions are named") {
     CHECK(refused({{"transport", "tunnelled"}, {"verify-ram", "yes"}}));
     CHECK(refused({{"postcopy", "yes"}, {"verify-ram", "yes"}}));
     CHECK(refused({{"postcopy", "yes"}, {"storage", "copy-in-stream"}}));
+    CHECK(refused({{"postcopy", "yes"}, {"parallel-connections", "2"}}));
+    CHECK(!refused({{"postcopy", "no"}, {"parallel-connections", "2"}}));
     CHECK(!refused({{"transport", "tunnelled"}, {"storage", "copy-in-stream"}}));
     CHECK(refused({{"ram-save-max-wait", "1025ms"}}));
     CHECK(!refused({{"ram-save-max-wait", "0"}}));
