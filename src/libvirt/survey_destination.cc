@@ -23,11 +23,23 @@ bool last_error_is(int code) {
     return error != nullptr && error->code == code;
 }
 
+/// libvirt 9 fails now and then without any cause while it looks at an emulator.
+bool last_error_has_cause() {
+    const auto* error = virGetLastError();
+    return error != nullptr && error->domain != VIR_FROM_NONE;
+}
+
 void check_emulator(virConnectPtr connection, const GuestFacts& guest, const std::string& arch,
                     DestinationFacts& facts) {
-    const auto capabilities = take(virConnectGetDomainCapabilities(
-        connection, facts.emulator.empty() ? nullptr : facts.emulator.c_str(), arch.c_str(),
-        guest.machine.c_str(), guest.domain_type.c_str(), 0));
+    const auto ask = [&] {
+        return take(virConnectGetDomainCapabilities(
+            connection, facts.emulator.empty() ? nullptr : facts.emulator.c_str(), arch.c_str(),
+            guest.machine.c_str(), guest.domain_type.c_str(), 0));
+    };
+    auto capabilities = ask();
+    if (capabilities.empty() && !last_error_has_cause()) {
+        capabilities = ask();
+    }
     if (!capabilities.empty()) {
         facts.emulator_works = true;
         return;

@@ -3,13 +3,13 @@
 # vmigrate is killed after durable steps of a migration whose network it turns. After "recover" one guest runs, where
 # the history says; all who send to it reach it, without the cloud having heard of anything; nothing is left on the
 # switches.
-#   EVERY=N    kill after each Nth step (4); the first step alternates with the process's number
+#   EVERY=N    kill after each Nth step (6); the first step alternates with the process's number
 . "$(dirname "$0")/vm-common.sh"
 command -v ovs-vswitchd >/dev/null || skip "needs openvswitch-switch"
 command -v osken-manager >/dev/null || skip "needs python3-os-ken"
 FAULT=$BUILD/tests/fault/sync_fault.so
 [ -e "$FAULT" ] || fail "no $FAULT: build it first"
-every=${EVERY:-4}
+every=${EVERY:-6}
 
 lab up 3 --fabric ovs
 for at in far:host3 one:host1 two:host2 outside:gateway; do
@@ -27,12 +27,15 @@ faulty() { # FAULT
 nobody_drains() { ! lab exec admin pgrep -x vmigrate >/dev/null; }
 
 reached() { # WHAT
-    local from
+    local from probes=()
     for from in far one two outside; do
-        lab probe --json --rate 200 --no-stream --seconds 1 --from "$from" g >"$LAB_STATE/probe.json" ||
-            fail "$1: the probe from $from failed"
-        jq -e '.outward.sent > 100 and .outward.lost == 0 and .outward.duplicated == 0' "$LAB_STATE/probe.json" >/dev/null ||
-            fail "$1: from $from: $(jq -c .outward "$LAB_STATE/probe.json")"
+        lab probe --json --rate 200 --no-stream --seconds 1 --from "$from" g >"$LAB_STATE/probe-$from.json" &
+        probes+=($!)
+    done
+    for from in "${probes[@]}"; do wait "$from" || fail "$1: a probe failed"; done
+    for from in far one two outside; do
+        jq -e '.outward.sent > 100 and .outward.lost == 0 and .outward.duplicated == 0' "$LAB_STATE/probe-$from.json" \
+            >/dev/null || fail "$1: from $from: $(jq -c .outward "$LAB_STATE/probe-$from.json")"
     done
 }
 
