@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 #include <httplib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/metrics.h"
+#include "cli/output_file.h"
 
 namespace vmigrate::cli {
 namespace {
@@ -38,31 +35,6 @@ Result<std::string> collect(const Config& config) {
     }
     return metrics_text(
         {std::move(*migrations), std::move(*evacuations), clock.wall(), VMIGRATE_VERSION});
-}
-
-/// Whoever reads the file meanwhile finds the old one or the new one, whole.
-Result<void> write_at_once(const std::string& path, const std::string& text) {
-    const auto failed = [&](const std::string& name) {
-        return fail(ErrorKind::storage,
-                    fmt::format("cannot write {}: {}", quoted(name), std::strerror(errno)));
-    };
-    const auto draft = fmt::format("{}.{}", path, getpid());
-    {
-        std::ofstream file(draft, std::ios::trunc);
-        file << text << std::flush;
-        if (!file) {
-            const auto error = failed(draft);
-            std::remove(draft.c_str());
-            return error;
-        }
-    }
-    // The collector is another user
-    if (chmod(draft.c_str(), 0644) != 0 || std::rename(draft.c_str(), path.c_str()) != 0) {
-        const auto error = failed(path);
-        std::remove(draft.c_str());
-        return error;
-    }
-    return {};
 }
 
 struct Address {
@@ -158,7 +130,7 @@ int run_metrics(const Words& words) {
         fmt::print("{}", *text);
         return kExitDone;
     }
-    const auto written = write_at_once(*output, *text);
+    const auto written = write_at_once(*output, *text, Readers::everybody);
     return written ? kExitDone : complain(written.error());
 }
 

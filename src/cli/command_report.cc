@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
 #include "cli/moment.h"
+#include "cli/output_file.h"
 #include "cli/story.h"
 #include "report/page.h"
 
@@ -48,17 +45,6 @@ Result<std::string> page_since(history::Store& store, const std::string& since) 
     }
     return report::page(fmt::format("Migrations since {}", format_wall(*moment).substr(0, 16)),
                         {{"kind", "fleet"}, {"migrations", std::move(migrations)}});
-}
-
-Result<void> write(const std::string& path, const std::string& text) {
-    errno = 0;
-    std::ofstream file(path, std::ios::trunc);
-    file << text << std::flush;
-    if (!file) {
-        return fail(ErrorKind::storage,
-                    fmt::format("cannot write {}: {}", quoted(path), std::strerror(errno)));
-    }
-    return {};
 }
 
 }  // namespace
@@ -111,7 +97,7 @@ int run_report(const Words& words) {
         fmt::print("{}", *page);
         return kExitDone;
     }
-    const auto written = write(*output, *page);
+    const auto written = write_at_once(*output, *page, Readers::as_umask);
     return written ? kExitDone : complain(written.error());
 }
 

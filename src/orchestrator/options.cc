@@ -511,7 +511,7 @@ Result<void> validate(const Options& options) {
         return complain("postcopy and compression mt exclude each other");
     }
     // QEMU 7.2 takes both, and then the destination's process may end in post-copy, and the guest
-    // with it; from 8.0 to 10.0 QEMU refuses them.
+    // with it; later ones refuse them.
     if (options.postcopy && options.parallel_connections > 0) {
         return complain("postcopy and parallel-connections exclude each other");
     }
