@@ -59,8 +59,8 @@ void print_json(const Report& r, const std::vector<std::string>& bugs) {
     std::printf(
         "{\"packets\": %llu, \"lost\": %llu, \"duplicated\": %llu, \"boots\": %llu, "
         "\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu, "
-        "\"last_monotonic_ns\": %llu, \"transactions_per_s\": %.1f, "
-        "\"lowest_transactions_per_s\": %.1f, \"dirtied_bytes_per_s\": %.0f, "
+        "\"last_monotonic_ns\": %llu, \"transactions_per_s\": %.3f, "
+        "\"lowest_transactions_per_s\": %.3f, \"dirtied_bytes_per_s\": %.0f, "
         "\"disk_written_bytes_per_s\": %.0f, \"memory_passes\": %llu, \"disk_passes\": %llu, "
         "\"errors\": %llu, \"verified_bytes\": %llu, \"bugs\": [%s]}\n",
         ull(r.packets), ull(r.lost), ull(r.duplicated), ull(r.boots), ms(r.longest_gap_ns),

@@ -19,7 +19,7 @@ constexpr milliseconds kBetweenRequests{500};
 /// his share from the others before.
 constexpr milliseconds kBetweenProgress{200};
 /// The survey has measured the guests. Measuring one again takes longer than it can gain when the
-/// guest dirties little of what the link carries, and is moved soon.
+/// guest dirties little of what the link carries, is moved soon, and its memory is sent as it is.
 constexpr double kIdle = 0.1;
 constexpr milliseconds kQuick{20'000};
 /// A change of free memory that may make a difference.
@@ -81,7 +81,8 @@ std::vector<std::string> EvacuationWorld::start_words(const fleet::StartMove& mo
 bool EvacuationWorld::is_quick(const fleet::StartMove& move) const {
     const auto rate = survey_.dirty_rate(move.uuid);
     const auto bandwidth = move.bandwidth.count > 0 ? move.bandwidth : fleet::kAssumedBandwidth;
-    return rate && *rate < bandwidth * kIdle && move.expected < kQuick;
+    return rate && *rate < bandwidth * kIdle && move.expected < kQuick &&
+           !survey_.may_choose_lz4(move.uuid);
 }
 
 Result<void> EvacuationWorld::begin(const fleet::StartMove& move, const std::string& from) {

@@ -9,6 +9,7 @@
 #include "cli/checks.h"
 #include "cli/fleet_needs.h"
 #include "libvirt/survey.h"
+#include "orchestrator/qemu_choice.h"
 
 namespace vmigrate::cli {
 namespace {
@@ -249,6 +250,11 @@ void FleetSurvey::need(fleet::Guest& guest, const Mover& mover) {
         lacks_[host].merge(lacks);
     }
     guest.needs = std::move(found.needs);
+    const auto& options = wish_.request.options;
+    if (options.compression == Compression::automatic && options.measure &&
+        knows(mover.facts.qemu, "lz4")) {
+        lz4_.insert(guest.uuid);
+    }
 }
 
 Result<std::optional<fleet::Guest>> FleetSurvey::meet(const libvirt::GuestLoad& load,

@@ -98,7 +98,7 @@ struct Surveyed {
 };
 
 Result<Surveyed> survey_destinations(std::vector<Scouted>& scouts, std::size_t source,
-                                     const Request& request) {
+                                     const Request& request, EmulatorMemory& emulators) {
     Surveyed result;
     for (std::size_t i = 0; i < scouts.size(); ++i) {
         const auto& name = scouts[i].host.name;
@@ -107,7 +107,7 @@ Result<Surveyed> survey_destinations(std::vector<Scouted>& scouts, std::size_t s
         }
         auto facts =
             libvirt::survey_destination(*scouts[i].session, scouts[i].host, *scouts[source].session,
-                                        *scouts[source].guest, request);
+                                        *scouts[source].guest, request, nullptr, &emulators);
         if (facts) {
             result.facts.push_back(std::move(*facts));
             result.scouts.push_back(i);
@@ -310,7 +310,8 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
     auto& source = (*scouts)[*source_index];
 
     auto memory = measure(source.session->access(), *source.guest, request.options.measure);
-    auto surveyed = survey_destinations(*scouts, *source_index, request);
+    const auto emulators = store.emulators();
+    auto surveyed = survey_destinations(*scouts, *source_index, request, *emulators);
     if (!surveyed) {
         return fail(surveyed.error());
     }

@@ -205,8 +205,19 @@ CREATE TABLE evacuation_guests (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+constexpr std::string_view kEmulators = R"sql(
+CREATE TABLE emulators (
+    host_uri TEXT NOT NULL,
+    emulator TEXT NOT NULL,                 -- its path on that host
+    arch TEXT NOT NULL,
+    asked_unix_us INTEGER NOT NULL,
+    answer TEXT NOT NULL,                   -- JSON: what it can do
+    PRIMARY KEY (host_uri, emulator, arch)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array kSteps = {kFirst,     kTunes,  kWriteLimits, kForecasts,
-                               kLocations, kDrains, kEvacuations};
+                               kLocations, kDrains, kEvacuations, kEmulators};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

@@ -5,6 +5,7 @@
 
 #include "history/database.h"
 #include "history/drains.h"
+#include "history/emulators.h"
 #include "history/evacuations.h"
 #include "history/journal.h"
 #include "history/locations.h"
@@ -167,6 +168,10 @@ std::unique_ptr<Evacuations> Store::evacuations() {
 
 std::unique_ptr<LocationRegistry> Store::locations() {
     return std::make_unique<SqliteLocations>(impl_->database, impl_->clock);
+}
+
+std::unique_ptr<EmulatorMemory> Store::emulators() {
+    return std::make_unique<SqliteEmulators>(impl_->database, impl_->clock);
 }
 
 std::unique_ptr<Journal> Store::journal() {

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "orchestrator/drain.h"
+#include "orchestrator/emulator_memory.h"
 #include "orchestrator/journal.h"
 #include "orchestrator/location.h"
 #include "orchestrator/plan.h"
@@ -168,6 +169,8 @@ class Store {
     std::unique_ptr<Evacuations> evacuations();
     /// Where guests are. Borrows the store.
     std::unique_ptr<LocationRegistry> locations();
+    /// What emulators have answered. Borrows the store.
+    std::unique_ptr<EmulatorMemory> emulators();
     /// A journal for a new migration. Borrows the store.
     std::unique_ptr<Journal> journal();
     /// Takes over a migration whose process is dead, or that ended with the outcome unknown: it is

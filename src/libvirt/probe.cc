@@ -72,13 +72,18 @@ std::string probe_xml(const ProbeKind& kind, const std::string& name) {
     return out.str();
 }
 
-Result<QemuFeatures> probe_emulator(const HostAccess& host, const ProbeKind& kind) {
+Result<QemuFeatures> probe_emulator(const HostAccess& host, const ProbeKind& kind,
+                                    EmulatorMemory* memory) {
     static std::mutex mutex;
     static std::map<std::tuple<std::string, std::string, std::string>, QemuFeatures> answers;
     const auto key = std::tuple(host.uri, kind.emulator, kind.arch);
     const std::lock_guard lock(mutex);
     if (const auto known = answers.find(key); known != answers.end()) {
         return known->second;
+    }
+    const EmulatorKey emulator{host.uri, kind.emulator, kind.arch};
+    if (auto known = memory != nullptr ? memory->recall(emulator) : std::nullopt) {
+        return answers[key] = std::move(*known);
     }
     auto answer = within(kProbePatience, [host, kind] { return ask(host, kind); });
     if (!answer) {
@@ -88,6 +93,9 @@ Result<QemuFeatures> probe_emulator(const HostAccess& host, const ProbeKind& kin
     }
     if (*answer) {
         answers[key] = **answer;
+        if (memory != nullptr) {
+            memory->keep(emulator, **answer);
+        }
     }
     return std::move(*answer);
 }

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "libvirt/session.h"
+#include "orchestrator/emulator_memory.h"
 #include "orchestrator/facts.h"
 
 namespace vmigrate::libvirt {
@@ -26,7 +27,9 @@ struct ProbeKind {
 /// Description of the guest to start. Pure.
 std::string probe_xml(const ProbeKind& kind, const std::string& name);
 
-/// Asks, or remembers what the same emulator of the same host has answered to this process.
-Result<QemuFeatures> probe_emulator(const HostAccess& host, const ProbeKind& kind);
+/// Asks, or remembers what the same emulator of the same host has answered to this process, or to
+/// another one that uses the same `memory` (may be null; borrowed).
+Result<QemuFeatures> probe_emulator(const HostAccess& host, const ProbeKind& kind,
+                                    EmulatorMemory* memory);
 
 }  // namespace vmigrate::libvirt

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "libvirt/session.h"
+#include "orchestrator/emulator_memory.h"
 #include "orchestrator/facts.h"
 #include "orchestrator/plan.h"
 
@@ -41,11 +42,13 @@ using ProcessorAnswers = std::map<std::string, ProcessorAnswer>;
 
 /// The host looked at as destination of one guest. Storage pools there may be made to read their
 /// folders again. The emulator there is asked what it can do when the request depends on it. What
-/// is in `known` is not asked again; one for each pair of source and destination.
+/// is in `known` is not asked again; one for each pair of source and destination. `memory`: of what
+/// emulators can do. Either may be null.
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
                                             Session& source, const GuestFacts& guest,
                                             const Request& request,
-                                            ProcessorAnswers* known = nullptr);
+                                            ProcessorAnswers* known = nullptr,
+                                            EmulatorMemory* memory = nullptr);
 
 /// Dirty rate (libvirt's page sampling over `window`, at least 1 s) and, beside it, content of
 /// sampled pieces of memory, which are read again towards the end of the window to see where the

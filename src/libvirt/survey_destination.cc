@@ -226,12 +226,13 @@ std::string stream_address(const HostAccess& access, const HostFacts& host,
 }
 
 void ask_emulator(const HostAccess& access, const GuestFacts& guest, const std::string& arch,
-                  DestinationFacts& facts) {
+                  EmulatorMemory* memory, DestinationFacts& facts) {
     if (!facts.emulator_works.value_or(true)) {
         facts.qemu_detail = facts.emulator_detail;
         return;
     }
-    auto answer = probe_emulator(access, {facts.emulator, guest.domain_type, arch, guest.machine});
+    auto answer =
+        probe_emulator(access, {facts.emulator, guest.domain_type, arch, guest.machine}, memory);
     if (answer) {
         facts.qemu = std::move(*answer);
     } else {
@@ -243,7 +244,8 @@ void ask_emulator(const HostAccess& access, const GuestFacts& guest, const std::
 
 Result<DestinationFacts> survey_destination(Session& destination, const HostFacts& host,
                                             Session& source, const GuestFacts& guest,
-                                            const Request& request, ProcessorAnswers* known) {
+                                            const Request& request, ProcessorAnswers* known,
+                                            EmulatorMemory* memory) {
     auto* connection = destination.connection();
     const auto& access = destination.access();
     const auto arch = arch_in(guest.xml);
@@ -252,7 +254,7 @@ Result<DestinationFacts> survey_destination(Session& destination, const HostFact
     facts.emulator = emulator_there(access, guest, request);
     check_processor(connection, source.connection(), guest, arch, known, facts);
     if (needs_destination_qemu(request, guest)) {
-        ask_emulator(access, guest, arch, facts);
+        ask_emulator(access, guest, arch, memory, facts);
     }
     look_for_namesakes(connection, guest, request.destination_name.value_or(guest.ref.name), facts);
     facts.disks = reach_of_disks(destination, source, guest);
