@@ -10,7 +10,7 @@ trap 'rm -rf "$root"' EXIT
 
 install() { DESTDIR=$root cmake --install "$top/build/release" --prefix /usr/local >"$root/log" 2>&1 || fail "$(cat "$root/log")"; }
 install
-for file in etc/vmigrate/vmigrate.toml usr/local/share/doc/vmigrate/README.md \
+for file in etc/vmigrate/vmigrate.toml usr/local/share/doc/vmigrate/{README,operators-guide}.md \
     usr/local/share/vmigrate/hooks/qemu.d/vmigrate usr/local/libexec/vmigrate/vmigrate-verifier \
     usr/local/share/bash-completion/completions/vmigrate usr/local/lib/systemd/system/vmigrate-recover.service \
     usr/local/share/man/man{1/vmigrate.1,5/vmigrate.toml.5,7/vmigrate-phases.7}; do
