@@ -18,6 +18,7 @@ for path in pathlib.Path(sys.argv[2], "src").rglob("*.cc"):
     literals += [l.replace('\\"', '"') for l in re.findall(r'"((?:[^"\\\n]|\\.)*)"', text)]
 said = re.sub(r"\{[^{}]*\}", "\0", "\1".join(literals))
 rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith('| "')]
+rows = [row.split(" with ")[0] for row in rows]  # what follows is said by libvirt
 quotations = [q for row in rows for q in re.findall(r'"([^"]+)"', row)]
 if len(quotations) < 35:
     sys.exit(f"only {len(quotations)} quotations found")
