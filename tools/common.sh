@@ -37,3 +37,12 @@ clear_dead_labs() {
         lab/lab --name "${lab##*/}" down </dev/null >/dev/null 2>&1 || say "cannot end the dead lab ${lab##*/}"
     done
 }
+
+# debian_mirrors RELEASE: lines "URL SUITE", the mirrors that apt already uses for it, or else Debian's own.
+debian_mirrors() {
+    local mirrors
+    mirrors=$(apt-get indextargets --format "\$(REPO_URI) \$(RELEASE)" 'Created-By: Packages' 'Origin: Debian' |
+        grep -E " $1(-security|-updates)?\$" | sort -u || true)
+    printf '%s\n' "${mirrors:-http://deb.debian.org/debian $1
+http://deb.debian.org/debian-security $1-security}"
+}

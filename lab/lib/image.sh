@@ -33,12 +33,12 @@ acceleration() {
 }
 
 # Prints the QEMU for an acceleration. Debian's QEMU 7.2 loses dirty pages under emulation when a
-# migration takes several passes; the project's build has the fix.
+# migration takes several passes; the project's build has the fix. It is also the package vmigrate-qemu.
 default_emulator() {
     local build=$LAB_DIR/../qemu/build prefix
     if [ "$1" = tcg ]; then
-        if [ -x "$build" ] && prefix=$("$build" --print-prefix 2>/dev/null) &&
-            [ -x "$prefix/bin/qemu-system-x86_64" ]; then
+        [ -x "$build" ] && prefix=$("$build" --print-prefix 2>/dev/null) || prefix=/usr/lib/vmigrate-qemu
+        if [ -x "$prefix/bin/qemu-system-x86_64" ]; then
             printf '%s' "$prefix/bin/qemu-system-x86_64"
             return
         fi

@@ -71,6 +71,24 @@ std::string immutable_uri(const std::string& path) {
     return uri + "?immutable=1";
 }
 
+/// Names of guests and hosts are not for everybody; SQLite takes the mode of what is there for its
+/// other files, too. mknod() opens nothing. What goes wrong, SQLite says.
+void create_private(const std::string& path) {
+    static_cast<void>(mknod(path.c_str(), S_IFREG | 0640, 0));
+}
+
+std::error_code create_private_folder(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder.parent_path(), error);
+    if (error || mkdir(folder.c_str(), 0750) == 0) {
+        return error;
+    }
+    const int why = errno == EEXIST ? ENOTDIR : errno;
+    return std::filesystem::is_directory(folder, error)
+               ? std::error_code()
+               : std::error_code(why, std::generic_category());
+}
+
 void use_wal(SQLite::Database& connection) {
     const auto deadline = steady_clock::now() + kPatience;
     for (;;) {
@@ -175,9 +193,7 @@ Result<void> Database::connect_to_read() {
 
 Result<void> Database::connect_to_write() {
     const auto folder = folder_of(path_);
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error) {
+    if (const auto error = create_private_folder(folder)) {
         return fail(trouble(fmt::format("cannot create the folder {}: {}", vmigrate::quoted(folder),
                                         error.message()),
                             "create it, or choose another path for the history"));
@@ -185,6 +201,7 @@ Result<void> Database::connect_to_write() {
     if (const auto found = exists(); !found) {
         return fail(found.error());
     }
+    create_private(path_);
     auto connection = std::make_unique<SQLite::Database>(
         path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, in_ms(kPatience));
     const auto schema = schema_of(*connection);

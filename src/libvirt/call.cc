@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "libvirt/call.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 
 #include "libvirt/domain.h"
 #include "libvirt/params.h"
+#include "libvirt/patience.h"
+#include "libvirt/qmp.h"
 
 namespace vmigrate::libvirt {
 namespace {
+
+constexpr milliseconds kCausePatience = seconds(2);
 
 // libvirt's client library before 10.0 can forget to send the request of one thread while another
 // one waits on the same connection. This call waits nearly all the time, so it shares with nobody.
@@ -40,6 +46,22 @@ Result<Connected> connect(const HostAccess& source, const HostAccess* destinatio
     return connected;
 }
 
+// A source that does not like the destination's certificate hangs up, and libvirt tells what the
+// destination makes of that. Bounded, since a QEMU may hang.
+Error with_cause(Error error, virDomainPtr guest) {
+    if (error.message.find("TLS") == std::string::npos || virDomainRef(guest) != 0) {
+        return error;
+    }
+    const auto told = within(kCausePatience, [domain = share(DomainHandle(guest))] {
+        return execute(domain.get(), "query-migrate");
+    });
+    const auto cause = told && *told ? member(**told, "error-desc", std::string()) : std::string();
+    if (cause.find("ertificate") != std::string::npos) {
+        error.message = fmt::format("{} (libvirt: {})", cause, error.message);
+    }
+    return error;
+}
+
 std::optional<Error> migrate(const Connected& connected, const std::string& peer_uri,
                              const TypedParams& params, unsigned flags) {
     const auto count = static_cast<unsigned>(params.size());
@@ -47,11 +69,11 @@ std::optional<Error> migrate(const Connected& connected, const std::string& peer
     if (connected.destination == nullptr) {
         return virDomainMigrateToURI3(guest, peer_uri.c_str(), params.data(), count, flags) == 0
                    ? std::nullopt
-                   : std::optional(last_error(""));
+                   : std::optional(with_cause(last_error(""), guest));
     }
     const DomainHandle moved(
         virDomainMigrate3(guest, connected.destination->connection(), params.data(), count, flags));
-    return moved ? std::nullopt : std::optional(last_error(""));
+    return moved ? std::nullopt : std::optional(with_cause(last_error(""), guest));
 }
 
 }  // namespace

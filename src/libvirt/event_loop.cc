@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "libvirt/own_log.h"
 #include "libvirt/session.h"
 
 #ifdef __SANITIZE_THREAD__
@@ -23,6 +24,7 @@ struct EventLoop::Impl {
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
+    keep_own_log();
     virSetErrorFunc(nullptr, [](void*, virErrorPtr) {});
     virEventRegisterDefaultImpl();
     virInitialize();

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "libvirt/handles.h"
+#include "libvirt/own_log.h"
 #include "libvirt/patience.h"
 
 namespace vmigrate::libvirt {
@@ -37,6 +38,9 @@ Result<ConnectionHandle> connect(const HostAccess& access) {
     if (!connection) {
         auto error =
             last_error(fmt::format("cannot connect to host {}", vmigrate::quoted(access.name)));
+        if (const auto reason = certificate_refusal(); !reason.empty()) {
+            error.message += ": " + reason;
+        }
         if (error.kind != ErrorKind::denied) {
             error.kind = ErrorKind::unreachable;
         }

@@ -11,8 +11,8 @@
 
 namespace vmigrate::netflow {
 
-/// Files in PEM form. The peer must have a certificate of `authority`; as with Open vSwitch's own
-/// tools its name is not compared with the host's.
+/// Files in PEM form. The peer must have a certificate of `authority`. If that names hosts, they
+/// must be this one; those that Open vSwitch's own tools make name none.
 struct TlsFiles {
     std::string private_key;
     std::string certificate;

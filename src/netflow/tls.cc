@@ -2,9 +2,12 @@
 //
 // TLS by GnuTLS, with certificates on both sides.
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <poll.h>
 
+#include <array>
 #include <memory>
+#include <string>
 
 #include "base/text.h"
 #include "netflow/stream.h"
@@ -20,6 +23,10 @@ struct CredentialsRelease {
         gnutls_certificate_free_credentials(credentials);
     }
 };
+struct CertificateRelease {
+    void operator()(gnutls_x509_crt_t certificate) const { gnutls_x509_crt_deinit(certificate); }
+};
+using CertificateHandle = std::unique_ptr<gnutls_x509_crt_int, CertificateRelease>;
 using SessionHandle = std::unique_ptr<gnutls_session_int, SessionRelease>;
 using CredentialsHandle =
     std::unique_ptr<std::remove_pointer_t<gnutls_certificate_credentials_t>, CredentialsRelease>;
@@ -89,15 +96,70 @@ Result<CredentialsHandle> load(const TlsFiles& files) {
     return credentials;
 }
 
+/// What GnuTLS says of a certificate that it refuses, instead of that it does.
+std::string reason(gnutls_session_t session, int error) {
+    gnutls_datum_t text{};
+    if (error != GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR ||
+        gnutls_certificate_verification_status_print(gnutls_session_get_verify_cert_status(session),
+                                                     GNUTLS_CRT_X509, &text, 0) < 0) {
+        return gnutls_strerror(error);
+    }
+    std::string result(reinterpret_cast<const char*>(text.data), text.size);
+    gnutls_free(text.data);
+    result.erase(result.find_last_not_of(". ") + 1);
+    return result;
+}
+
+CertificateHandle peer_certificate(gnutls_session_t session) {
+    unsigned count = 0;
+    const auto* chain = gnutls_certificate_get_peers(session, &count);
+    gnutls_x509_crt_t raw = nullptr;
+    if (count == 0 || gnutls_x509_crt_init(&raw) != GNUTLS_E_SUCCESS) {
+        return nullptr;
+    }
+    CertificateHandle certificate(raw);
+    return gnutls_x509_crt_import(raw, chain, GNUTLS_X509_FMT_DER) == GNUTLS_E_SUCCESS
+               ? std::move(certificate)
+               : nullptr;
+}
+
+bool names_hosts(gnutls_x509_crt_t certificate) {
+    for (unsigned i = 0;; ++i) {
+        std::array<char, 256> name{};
+        std::size_t size = name.size();
+        const int type =
+            gnutls_x509_crt_get_subject_alt_name(certificate, i, name.data(), &size, nullptr);
+        if (type == GNUTLS_SAN_DNSNAME || type == GNUTLS_SAN_IPADDRESS ||
+            type == GNUTLS_E_SHORT_MEMORY_BUFFER) {
+            return true;
+        }
+        if (type < 0) {
+            return false;
+        }
+    }
+}
+
+Result<void> check_name(gnutls_session_t session, const Endpoint& endpoint) {
+    const auto certificate = peer_certificate(session);
+    if (!certificate ||
+        (names_hosts(certificate.get()) &&
+         gnutls_x509_crt_check_hostname(certificate.get(), endpoint.host.c_str()) == 0)) {
+        return fail(ErrorKind::denied, "TLS with " + format(endpoint) +
+                                           " failed: its certificate is not for " +
+                                           quoted(endpoint.host));
+    }
+    return {};
+}
+
 Result<void> shake_hands(const TlsStream& stream, const Endpoint& endpoint, TimePoint until) {
     for (;;) {
         const int error = gnutls_handshake(stream.session());
         if (error == GNUTLS_E_SUCCESS) {
-            return {};
+            return check_name(stream.session(), endpoint);
         }
         if (gnutls_error_is_fatal(error) != 0) {
-            return fail(ErrorKind::denied,
-                        "TLS with " + format(endpoint) + " failed: " + gnutls_strerror(error));
+            return fail(ErrorKind::denied, "TLS with " + format(endpoint) +
+                                               " failed: " + reason(stream.session(), error));
         }
         const bool writes = gnutls_record_get_direction(stream.session()) == 1;
         if (!wait_for(stream.fd(), writes ? POLLOUT : POLLIN, until)) {

@@ -3,6 +3,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "history/store.h"
 
+#include <sys/stat.h>
+
+#include <filesystem>
+
 #include "orchestrator/json.h"
 #include "unit/history_fixture.h"
 
@@ -40,6 +44,22 @@ std::vector<std::int64_t> ids(const Result<std::vector<Entry>>& entries) {
 using Ids = std::vector<std::int64_t>;
 
 }  // namespace
+
+TEST_CASE("a history is made for its owner and group only, and so is what SQLite puts beside it") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    const auto path = std::filesystem::path(folder.file()).parent_path() / "new" / "history.db";
+    const auto writer = opened(path.string(), clock);
+    REQUIRE(writer->journal()->begin(plan_of("web", kUuid)).has_value());
+    const auto mode = [](const std::filesystem::path& of) {
+        return static_cast<int>(std::filesystem::status(of).permissions());
+    };
+    const auto old = umask(0);
+    umask(old);
+    CHECK(mode(path) == (0640 & ~static_cast<int>(old)));
+    CHECK(mode(path.string() + "-wal") == (0640 & ~static_cast<int>(old)));
+    CHECK(mode(path.parent_path()) == (0750 & ~static_cast<int>(old)));
+}
 
 TEST_CASE("a history that does not exist yet is empty, and is found when it comes") {
     const TemporaryFolder folder;

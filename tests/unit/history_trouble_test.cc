@@ -242,6 +242,7 @@ TEST_CASE("without permission: what may be read is read, the rest is said" *
     const TemporaryFolder folder;
     const auto path = folder.file();
     REQUIRE(message_of_beginning(path) == "no error");
+    chmod(path.c_str(), 0644);  // as who wants to share it does
     const auto counted = [&] { return std::to_string(count(path)); };
     const auto read = [&] { return message_of_opening(path, Access::read_only); };
     const auto begun = [&] { return message_of_beginning(path); };
