@@ -46,6 +46,8 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
+    bool refuses_abort = false;     ///< QEMU hears nobody
+    bool abort_refused = false;     ///< so it was, once or more
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
     bool network_wants_hold = false;
     bool network_wants_lead = false;
@@ -228,6 +230,12 @@ class FakeHypervisor final : public Hypervisor {
         return world_.act("resume post-copy");
     }
     Result<void> abort() override {
+        if (world_.refuses_abort) {
+            if (!std::exchange(world_.abort_refused, true)) {
+                world_.say("abort  -> refused");
+            }
+            return fail(ErrorKind::hypervisor, "QEMU does not answer");
+        }
         auto aborted = world_.act("abort");
         if (aborted) {
             Event returned{

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "cli/drain.h"
+#include "cli/evacuate.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
 #include "cli/progress.h"
@@ -172,6 +173,11 @@ int run_recover(const Words& words) {
     }
     if (entries->empty() && *resumed == 0) {
         fmt::print(stderr, "no migration needs recovery\n");
+    }
+    // last: their guests have their verdicts now
+    const auto broken = only ? Result<int>(0) : name_broken_evacuations(**store, arguments.json());
+    if (!broken) {
+        return worse(code, complain(broken.error()));
     }
     return code;
 }

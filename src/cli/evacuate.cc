@@ -440,6 +440,35 @@ int cancel_evacuation(const Config& config, EvacuationKind kind, const std::stri
     return kExitDone;
 }
 
+Result<int> name_broken_evacuations(history::Store& store, bool json) {
+    const auto under_way = store.evacuations()->under_way();
+    if (!under_way) {
+        return fail(under_way.error());
+    }
+    int broken = 0;
+    for (const auto& entry : *under_way) {
+        if (entry.holder_alive) {
+            continue;
+        }
+        ++broken;
+        const auto command = fmt::format("vmigrate {} {}", name_of(entry.kind), entry.host);
+        if (json) {
+            print_line({{"event", "broken-evacuation"},
+                        {"id", entry.id},
+                        {"kind", name_of(entry.kind)},
+                        {"host", entry.host},
+                        {"began", format_wall(entry.began)},
+                        {"go_on", command + " --resume"},
+                        {"end", command + " --cancel"}});
+        } else {
+            fmt::print("{}: its process is gone; to go on: {} --resume; to end it: {} --cancel\n",
+                       describe(entry), command, command);
+            std::fflush(stdout);
+        }
+    }
+    return broken;
+}
+
 int show_evacuation(const Config& config, EvacuationKind kind, const std::string& host, bool json) {
     const SystemClock clock;
     const auto store = open_history(config, history::Store::Access::read_only, clock);

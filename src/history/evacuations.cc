@@ -68,12 +68,6 @@ std::vector<EvacuationGuest> guests_in(SQLite::Statement statement) {
     return guests;
 }
 
-std::string describe(const EvacuationEntry& entry) {
-    return fmt::format("{} {} of host {}",
-                       entry.kind == EvacuationKind::restore ? "restoration" : "evacuation",
-                       entry.id, vmigrate::quoted(entry.host));
-}
-
 tl::unexpected<Error> unknown(std::int64_t id) {
     return fail(ErrorKind::not_found, fmt::format("no evacuation {} in the history", id));
 }
@@ -96,6 +90,12 @@ Error has_ended(const EvacuationEntry& entry) {
 
 std::string_view name_of(EvacuationKind kind) {
     return kind == EvacuationKind::restore ? "restore" : "evacuate";
+}
+
+std::string describe(const EvacuationEntry& entry) {
+    return fmt::format("{} {} of host {}",
+                       entry.kind == EvacuationKind::restore ? "restoration" : "evacuation",
+                       entry.id, vmigrate::quoted(entry.host));
 }
 
 Result<std::int64_t> Evacuations::begin(EvacuationKind kind, const std::string& host,

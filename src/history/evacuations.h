@@ -39,6 +39,9 @@ struct EvacuationEntry {
     int holder_pid = 0;
 };
 
+/// "evacuation 3 of host 'a'".
+std::string describe(const EvacuationEntry& entry);
+
 /// How a guest stands, in the words of fleet/evacuation.h.
 struct EvacuationGuest {
     GuestRef guest;

@@ -144,7 +144,8 @@ class Run {
             return since && now - *since >= kTimeToReturn;
         };
         return waited_enough(postcopy_paused_) ||
-               (phase_ == Phase::handover && waited_enough(arrives_not_since_));
+               (phase_ == Phase::handover &&
+                (waited_enough(arrives_not_since_) || waited_enough(cancelled_since_)));
     }
 
     void look() {
@@ -429,13 +430,24 @@ class Run {
     }
 
     /// The network between the hosts is away, say, and nobody knows for how long: on the source the
-    /// guest can go on. QEMU takes this only as long as the destination has not got all of it.
+    /// guest can go on. QEMU takes this only as long as the destination has not got all of it, and
+    /// hears nobody while it waits for the network to take the last of it.
     void end_standstill() {
         const auto most = steering_.options().blackout_ceiling + kStandsStill;
         if (!abort_reason_.empty() || edges_.clock.now() - stopped_at_ < most) {
             return;
         }
-        if (!edges_.hypervisor.abort()) {
+        const bool first = !cancelled_since_;
+        cancelled_since_ = cancelled_since_.value_or(edges_.clock.now());
+        if (const auto aborted = edges_.hypervisor.abort(); !aborted) {
+            if (first) {
+                log_.notice(fmt::format(
+                    "the guest has stood still for {} and does not come to run on {}, and its "
+                    "migration cannot be cancelled: {}; waiting for QEMU on {}, or for the network "
+                    "between them",
+                    format_time(most), plan_.destination.host.name, aborted.error().message,
+                    plan_.source.name));
+            }
             return;  // asked again at the next look
         }
         abort_reason_ = fmt::format(
@@ -580,6 +592,7 @@ class Run {
     bool returned_ = false;
     std::optional<TimePoint> postcopy_paused_;
     std::optional<TimePoint> arrives_not_since_;  ///< in post-copy, and nothing comes through
+    std::optional<TimePoint> cancelled_since_;    ///< it was tried; the guest had stopped
     std::optional<Error> call_error_;
     std::string abort_reason_;
     std::optional<AbortRequested> pending_abort_;
