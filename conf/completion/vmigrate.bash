@@ -51,7 +51,7 @@ _vmigrate() {
         --status --cancel --resume"
     local -A options=(
         [plan]="$move"
-        [start]="$move --detach --wait-drain"
+        [start]="$move --detach --wait-drain --probe"
         [evacuate]="$many --to --label --stop-unmovable"
         [restore]="$many"
         [rebalance]="--dry-run --most-moves --policy"

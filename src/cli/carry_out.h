@@ -12,6 +12,7 @@
 #include "cli/signals.h"
 #include "history/store.h"
 #include "orchestrator/events.h"
+#include "orchestrator/network_probe.h"
 #include "orchestrator/status.h"
 
 namespace vmigrate::cli {
@@ -24,7 +25,8 @@ struct Means {
     Interrupts& interrupts;
     Status& status;
     const Clock& clock;
-    bool wait_drain = false;  ///< return only when the source relays no more for the guest
+    bool wait_drain = false;        ///< return only when the source relays no more for the guest
+    NetworkProbe* probe = nullptr;  ///< null: nobody asks the guest meanwhile
 };
 
 /// Signals are a polite abort from here on, until the next call or `interrupts` are told otherwise.

@@ -13,6 +13,7 @@
 #include "cli/request_options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "probe/echo_probe.h"
 
 namespace vmigrate::cli {
 namespace {
@@ -34,9 +35,17 @@ void report(const Record& record, const Json& plan, bool json, const history::En
     std::fflush(stdout);
 }
 
+/// What `start` has beside the request.
+struct Manner {
+    bool json = false;
+    bool wait_drain = false;
+    std::string probe;  ///< address to ask while the guest moves; empty: none
+};
+
 /// Plans and runs; `detached` is set in the child of --detach and takes the migration's id.
-int migrate(const Config& config, const Request& request, bool json, bool wait_drain,
+int migrate(const Config& config, const Request& request, const Manner& manner,
             const std::function<void(std::int64_t)>& detached) {
+    const bool json = manner.json;
     EventQueue events;
     Interrupts interrupts;
     const SystemClock clock;
@@ -52,6 +61,15 @@ int migrate(const Config& config, const Request& request, bool json, bool wait_d
     const auto& plan = planned->plan;
     if (exit_code(plan) != kExitDone) {
         return refuse(plan, json);
+    }
+    std::unique_ptr<NetworkProbe> probe;
+    if (!manner.probe.empty()) {
+        auto started = probe::start_echo(manner.probe);
+        if (!started) {
+            return complain({started.error().kind, fmt::format("--probe: {}; nothing was touched",
+                                                               started.error().message)});
+        }
+        probe = std::move(*started);
     }
     const auto plan_json = to_json(plan);
     if (json) {
@@ -73,8 +91,8 @@ int migrate(const Config& config, const Request& request, bool json, bool wait_d
     Status& status = detached ? static_cast<Status&>(detached_status)
                      : json   ? static_cast<Status&>(json_status)
                               : terminal_status;
-    const auto record =
-        carry_out(*planned, {config, **store, events, interrupts, status, clock, wait_drain});
+    const auto record = carry_out(*planned, {config, **store, events, interrupts, status, clock,
+                                             manner.wait_drain, probe.get()});
     line.end();
     if (!record) {
         return complain(record.error());
@@ -94,11 +112,15 @@ int run_start(const Words& words) {
                         "vmigrate start -- '-odd name'");
     RequestOptions options(arguments.app());
     bool detach = false;
-    bool wait_drain = false;
+    Manner manner;
     arguments.app().add_flag("--detach", detach,
                              "Return once it has started; see status --watch and abort");
-    arguments.app().add_flag("--wait-drain", wait_drain,
+    arguments.app().add_flag("--wait-drain", manner.wait_drain,
                              "Return only when the source relays no more for the guest");
+    arguments.app()
+        .add_option("--probe", manner.probe,
+                    "Ask this address each millisecond while the guest moves; count what is lost")
+        ->type_name("IP");
     if (const auto code = arguments.parse(words)) {
         return *code;
     }
@@ -106,17 +128,18 @@ int run_start(const Words& words) {
     if (!config) {
         return kExitUsage;
     }
+    manner.json = arguments.json();
     const auto request = options.request(*config);
     if (!request) {
         return complain(request.error());
     }
     if (!detach) {
-        return migrate(*config, *request, arguments.json(), wait_drain, nullptr);
+        return migrate(*config, *request, manner, nullptr);
     }
     std::int64_t id = 0;
     const int code = run_detached(
         [&](std::function<void(std::int64_t)> started) {
-            return migrate(*config, *request, arguments.json(), wait_drain, started);
+            return migrate(*config, *request, manner, started);
         },
         &id);
     if (code != kExitDone) {

@@ -140,6 +140,14 @@ std::string effect(const Measures& measures) {
     return text;
 }
 
+std::string network(const Measures& measures) {
+    return known(measures.probe, [](const ProbeCounts& counts) {
+        return fmt::format("lost {} of {}, duplicated {}, reordered {}, longest gap {}",
+                           counts.lost, counts.sent, counts.duplicated, counts.reordered,
+                           milli(counts.longest_gap));
+    });
+}
+
 std::string sum(const std::optional<Bytes>& a, const std::optional<Bytes>& b) {
     return a || b ? format_bytes(a.value_or(Bytes{}) + b.value_or(Bytes{})) : "not measured";
 }
@@ -235,6 +243,7 @@ std::string measures_text(const Measures& measures, const Json& plan) {
           predicted("bandwidth_bytes_per_s", as_rate), known(measures.bandwidth_mean, format_rate)},
          {"blackout", asked("blackout_ceiling_ms", as_limit), predicted("blackout_ms", as_time),
           known(measures.blackout, milli)},
+         {"network", "-", "-", network(measures)},
          {"effect on the guest", "-", "-", effect(measures)},
          {"processor time", "-", "-",
           fmt::format("source {}, destination {}", known(measures.source_cpu, format_time),

@@ -53,6 +53,13 @@ void write_outcome(const SQLite::Database& database, std::int64_t id, const Reco
             measures.throttle_percent_max, measures.source_cpu, measures.destination_cpu,
             measures.bandwidth_mean, measures.iterations, measures.write_limited,
             measures.write_limit_min, id);
+    if (const auto& probe = measures.probe) {
+        execute(database,
+                "UPDATE migrations SET probe_sent = ?, probe_lost = ?, probe_duplicated = ?, "
+                "probe_reordered = ?, probe_longest_gap_us = ? WHERE id = ?",
+                probe->sent, probe->lost, probe->duplicated, probe->reordered, probe->longest_gap,
+                id);
+    }
 }
 
 /// Whether `entry` may be taken over now; `lease` is the one on its guest.

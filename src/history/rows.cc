@@ -25,6 +25,7 @@ constexpr const char* kSelectEntry =
     "setup_ms, total_ms, call_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
     "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
     "bandwidth_mean_bytes_per_s, iterations, write_limited_ms, write_limit_min_bytes_per_s, "
+    "probe_sent, probe_lost, probe_duplicated, probe_reordered, probe_longest_gap_us, "
     "l.migration_id, l.holder_machine, l.holder_boot, l.holder_pid_namespace, l.holder_pid, "
     "l.holder_started, "
     "d.migration_id, state, d.began_unix_us, d.ended_unix_us, relayed_packets, quiet_after_ms, "
@@ -73,6 +74,20 @@ std::optional<Drain> drain_in(Row& row) {
     return drain;
 }
 
+/// Five columns; all or none of them are NULL.
+std::optional<ProbeCounts> probe_in(Row& row) {
+    const auto sent = row.take<std::optional<std::uint64_t>>();
+    if (!sent) {
+        constexpr int kOthers = 4;
+        row.skip(kOthers);
+        return std::nullopt;
+    }
+    ProbeCounts counts;
+    counts.sent = *sent;
+    row >> counts.lost >> counts.duplicated >> counts.reordered >> counts.longest_gap;
+    return counts;
+}
+
 Entry entry_of(const SQLite::Statement& statement) {
     Row row(statement);
     Entry entry;
@@ -92,6 +107,7 @@ Entry entry_of(const SQLite::Statement& statement) {
         measures.throttle_percent_max >> measures.source_cpu >> measures.destination_cpu >>
         measures.bandwidth_mean >> measures.iterations >> measures.write_limited >>
         measures.write_limit_min;
+    measures.probe = probe_in(row);
 
     const bool leased = row.take<std::optional<std::int64_t>>().has_value();
     if (const auto holder = holder_in(row, leased); holder && !entry.outcome) {

@@ -216,8 +216,17 @@ CREATE TABLE emulators (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst,     kTunes,  kWriteLimits, kForecasts,
-                               kLocations, kDrains, kEvacuations, kEmulators};
+// What asking the guest over the network while it moved has shown; NULL: nobody asked it.
+constexpr std::string_view kProbes = R"sql(
+ALTER TABLE migrations ADD COLUMN probe_sent INTEGER;
+ALTER TABLE migrations ADD COLUMN probe_lost INTEGER;
+ALTER TABLE migrations ADD COLUMN probe_duplicated INTEGER;
+ALTER TABLE migrations ADD COLUMN probe_reordered INTEGER;
+ALTER TABLE migrations ADD COLUMN probe_longest_gap_us INTEGER;
+)sql";
+
+constexpr std::array kSteps = {kFirst,  kTunes,       kWriteLimits, kForecasts, kLocations,
+                               kDrains, kEvacuations, kEmulators,   kProbes};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

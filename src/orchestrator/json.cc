@@ -140,21 +140,31 @@ Json to_json(const HostFacts& host) {
 }
 
 Json to_json(const Measures& measures) {
-    return {{"setup_ms", or_null(measures.setup, kCount)},
-            {"total_ms", or_null(measures.total, kCount)},
-            {"call_ms", or_null(measures.call, kCount)},
-            {"memory_sent_bytes", or_null(measures.memory_sent, kBytes)},
-            {"disk_sent_bytes", or_null(measures.disk_sent, kBytes)},
-            {"blackout_us", or_null(measures.blackout, kCount)},
-            {"guest_speed", or_null(measures.guest_speed, kSame)},
-            {"throttled_ms", or_null(measures.throttled, kCount)},
-            {"throttle_percent_max", measures.throttle_percent_max},
-            {"write_limited_ms", or_null(measures.write_limited, kCount)},
-            {"write_limit_min_bytes_per_s", or_null(measures.write_limit_min, kBytes)},
-            {"source_cpu_ms", or_null(measures.source_cpu, kCount)},
-            {"destination_cpu_ms", or_null(measures.destination_cpu, kCount)},
-            {"bandwidth_mean_bytes_per_s", or_null(measures.bandwidth_mean, kBytes)},
-            {"iterations", measures.iterations}};
+    const auto probed = [&](auto what) {
+        return measures.probe ? Json(what(*measures.probe)) : Json(nullptr);
+    };
+    return {
+        {"setup_ms", or_null(measures.setup, kCount)},
+        {"total_ms", or_null(measures.total, kCount)},
+        {"call_ms", or_null(measures.call, kCount)},
+        {"memory_sent_bytes", or_null(measures.memory_sent, kBytes)},
+        {"disk_sent_bytes", or_null(measures.disk_sent, kBytes)},
+        {"blackout_us", or_null(measures.blackout, kCount)},
+        {"guest_speed", or_null(measures.guest_speed, kSame)},
+        {"throttled_ms", or_null(measures.throttled, kCount)},
+        {"throttle_percent_max", measures.throttle_percent_max},
+        {"write_limited_ms", or_null(measures.write_limited, kCount)},
+        {"write_limit_min_bytes_per_s", or_null(measures.write_limit_min, kBytes)},
+        {"source_cpu_ms", or_null(measures.source_cpu, kCount)},
+        {"destination_cpu_ms", or_null(measures.destination_cpu, kCount)},
+        {"bandwidth_mean_bytes_per_s", or_null(measures.bandwidth_mean, kBytes)},
+        {"iterations", measures.iterations},
+        {"probe_sent", probed([](const ProbeCounts& counts) { return counts.sent; })},
+        {"probe_lost", probed([](const ProbeCounts& counts) { return counts.lost; })},
+        {"probe_duplicated", probed([](const ProbeCounts& counts) { return counts.duplicated; })},
+        {"probe_reordered", probed([](const ProbeCounts& counts) { return counts.reordered; })},
+        {"probe_longest_gap_us",
+         probed([](const ProbeCounts& counts) { return counts.longest_gap.count(); })}};
 }
 
 Json to_json(const Record& record) {

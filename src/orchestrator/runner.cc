@@ -561,6 +561,9 @@ class Run {
     }
 
     void finish() {
+        if (edges_.probe != nullptr) {
+            record_.measures.probe = edges_.probe->end();
+        }
         enter(Phase::ended, name_of(record_.outcome));
         log_.remember(edges_.journal.finish(record_));
         if (log_.history_broken() && record_.outcome == Outcome::moved) {

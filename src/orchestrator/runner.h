@@ -10,6 +10,7 @@
 #include "orchestrator/handover.h"
 #include "orchestrator/hypervisor.h"
 #include "orchestrator/journal.h"
+#include "orchestrator/network_probe.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/status.h"
 
@@ -22,6 +23,7 @@ struct Edges {
     Status& status;
     EventSource& events;
     const Clock& clock;
+    NetworkProbe* probe = nullptr;  ///< null: nobody asks the guest whether it is there
 };
 
 /// REQUIRES: !plan.blocked(). Thread rule: blocks its thread until the end.

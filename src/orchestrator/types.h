@@ -154,6 +154,15 @@ struct CpuUse {
     microseconds vcpus{};    ///< the vCPU threads alone
 };
 
+/// What asking a guest over the network, all the time while it moved, has shown.
+struct ProbeCounts {
+    std::uint64_t sent = 0;
+    std::uint64_t lost = 0;  ///< never answered
+    std::uint64_t duplicated = 0;
+    std::uint64_t reordered = 0;
+    microseconds longest_gap{};  ///< without any answer
+};
+
 /// The six measures of one migration. `std::nullopt` = could not be measured (never 0 for that).
 struct Measures {
     std::optional<milliseconds> setup;  ///< call until the first memory page may flow
@@ -173,6 +182,7 @@ struct Measures {
     std::optional<milliseconds> destination_cpu;  ///< of QEMU until the guest ran
     std::optional<BytesPerSecond> bandwidth_mean;
     std::uint32_t iterations = 0;
+    std::optional<ProbeCounts> probe;  ///< nothing: nobody asked the guest
 };
 
 /// The end of a migration, as reported, stored and turned into an exit code.

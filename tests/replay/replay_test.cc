@@ -275,7 +275,8 @@ Result<Record> run_script(const Script& script, Stage& stage) {
     }
     ObservedHypervisor observed(stage.hypervisor, plan.call.downtime_limit);
     const auto& real = stage.edges;
-    return run(plan, {observed, real.network, real.journal, real.status, real.events, real.clock});
+    return run(plan, {observed, real.network, real.journal, real.status, real.events, real.clock,
+                      real.probe});
 }
 
 std::string play(const Script& script, Stage& stage) {
@@ -292,6 +293,20 @@ std::string play(const Script& script, Stage& stage) {
     }
     return transcript;
 }
+
+/// Knows how many steps had been taken when it was ended.
+class FakeProbe final : public NetworkProbe {
+  public:
+    explicit FakeProbe(const World& world) : world_(world) {}
+    ProbeCounts end() override {
+        ended_after.push_back(world_.transcript.size());
+        return {1000, 1, 2, 3, microseconds(4)};
+    }
+    std::vector<std::size_t> ended_after;
+
+  private:
+    const World& world_;
+};
 
 std::vector<std::filesystem::path> all_scripts() {
     const auto folder = source_dir() / "tests/replay/scripts";
@@ -321,6 +336,30 @@ TEST_CASE("scripts give their transcripts") {
         }
         CHECK(transcript == script.expected);
         CHECK(std::ranges::is_sorted(stage.status.percents));
+    }
+}
+
+TEST_CASE("who asks the guest does so until its end, whichever that is, and it is in the history") {
+    for (const auto& path : all_scripts()) {
+        CAPTURE(path.filename().string());
+        Stage stage;
+        FakeProbe probe(stage.world);
+        stage.edges.probe = &probe;
+        const auto record = run_script(load(path, stage), stage);
+        REQUIRE(record);
+        REQUIRE(record->measures.probe);
+        CHECK(record->measures.probe->lost == 1);
+        REQUIRE((stage.journal.finished && stage.journal.finished->measures.probe));
+        CHECK(stage.journal.finished->measures.probe->longest_gap == microseconds(4));
+        REQUIRE(probe.ended_after.size() == 1);
+        const auto& transcript = stage.world.transcript;
+        const auto finish = std::ranges::find_if(transcript, [](const std::string& line) {
+            return line.find("finish ") != std::string::npos;
+        });
+        REQUIRE(finish != transcript.end());
+        CHECK(probe.ended_after[0] <= static_cast<std::size_t>(finish - transcript.begin()));
+        // and not before all was done that changes something: two lines at most, of the end itself
+        CHECK(probe.ended_after[0] + 2 >= static_cast<std::size_t>(finish - transcript.begin()));
     }
 }
 

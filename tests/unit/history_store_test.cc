@@ -143,6 +143,7 @@ TEST_CASE("every field of a migration comes back") {
     record.measures.destination_cpu = milliseconds(110);
     record.measures.bandwidth_mean = BytesPerSecond{121};
     record.measures.iterations = 132;
+    record.measures.probe = ProbeCounts{143, 14, 15, 16, microseconds(17)};
     clock.advance(milliseconds(500));
     CHECK(journal->finish(record).has_value());
 
@@ -172,6 +173,8 @@ TEST_CASE("every field of a migration comes back") {
     CHECK(entry.expected.memory_sent == mebibytes(700));
     CHECK(entry.expected.disk_sent == mebibytes(30));
     CHECK(line(to_json(entry.measures)) == line(to_json(record.measures)));
+    CHECK(entry.measures.probe->longest_gap == microseconds(17));
+    CHECK(entry.measures.probe->reordered == 16);
     CHECK(told->plan_json == line(to_json(plan)));
     REQUIRE(told->samples.size() == 2);
     CHECK(told->samples[0].elapsed == milliseconds(1500));
