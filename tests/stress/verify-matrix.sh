@@ -18,6 +18,8 @@ ways=(--no-measure --bandwidth 24MiB/s --set downtime-limit=100ms --timeout 60s)
 # rows with a throttle need it: a tenth of the memory is written again sooner than it is sent
 throttled_ways=(--no-measure --bandwidth 12MiB/s --set downtime-limit=100ms --timeout 120s)
 calm="dirty-rate=8M hot-writes=90 hot=30" restless="dirty-rate=24M hot-writes=100 hot=10"
+# KiB/s written to all disks together
+calm_disks=64 restless_disks=28
 workload="report=1 memory=32M dirty-rate=8M hot=30 clear=3 verify-rate=100M disk-span=4M disk-fill=1
     disk-zero=5 disk-trim=5 disk-verify-rate=16M"
 
@@ -44,7 +46,7 @@ make_guest_of() {
     esac
     for ((disk = 0; disk < $2; disk++)); do options+=(--disk "$((8 / $2 + 3))M:$3"); done
     [ "$4" = none ] || options+=(--global "migration.multifd-compression=$4")
-    make_guest g "${options[@]}" --workload "${workload//$'\n'/ } disk-rate=$((64 / $2))K"
+    make_guest g "${options[@]}" --workload "${workload//$'\n'/ } disk-rate=$((calm_disks / $2))K"
     [ "$1" != ksm ] || eventually 60 ksm_merges || fail "KSM merges nothing"
 }
 
@@ -52,11 +54,12 @@ time_left() { [ "$SECONDS" -lt $((minutes * 60)) ]; }
 trouble=()
 # rows_with THROTTLE ROUND KIND
 rows_with() {
-    local code=0 load=$calm how=("${ways[@]}")
+    local code=0 load=$calm to_disks=$calm_disks how=("${ways[@]}") disks
+    read -r _ disks _ <<<"$3"
     [ "$(rows_left "$2" "$3" "$1")" -gt 0 ] || return 0
-    if [ "$1" != off ]; then load=$restless how=("${throttled_ways[@]}"); fi
+    if [ "$1" != off ]; then load=$restless to_disks=$restless_disks how=("${throttled_ways[@]}"); fi
     # shellcheck disable=SC2086
-    lab set g $load
+    lab set g $load "disk-rate=$((to_disks / disks))K"
     vm verify g --matrix --only "throttle=$1" --rounds "$2" --state "$state" "${how[@]}" 2>"$LAB_STATE/verify.err" || code=$?
     if grep -F "is not what it was" "$LAB_STATE/verify.err"; then fail "a mismatch; the guest is gone with the lab"; fi
     [ "$code" -eq 0 ] || [ "$code" -eq 4 ] || trouble+=("exit code $code with $3, throttle=$1")
