@@ -66,7 +66,7 @@ _vmigrate() {
         [net]="--from --to --uuid --card --vni --migration --all"
         [hook]=""
         [hosts]="--guests"
-        [verify]="$ways --rounds --between --matrix --list --state --patience --make-image --kernel --modules"
+        [verify]="$ways --rounds --between --matrix --only --list --state --patience --make-image --kernel --modules"
         [doctor]=""
         [version]=""
     )

@@ -12,6 +12,7 @@
 #include "cli/verify_image.h"
 #include "cli/verify_list.h"
 #include "cli/verify_run.h"
+#include "verify/matrix.h"
 
 namespace vmigrate::cli {
 namespace {
@@ -22,6 +23,7 @@ struct Asked {
     unsigned rounds = 4;
     Words between;
     bool matrix = false;
+    Words only;  ///< "factor=value"
     bool list = false;
     std::optional<std::string> state;
     std::optional<std::string> image;  ///< its folder
@@ -46,6 +48,10 @@ void add_options(CLI::App& app, Asked& asked) {
         ->allow_extra_args(false);
     app.add_flag("--matrix", asked.matrix,
                  "Every combination of two features that this guest can be moved with");
+    app.add_option("--only", asked.only,
+                   "With --matrix: only rows with this, as in throttle=value; can be repeated")
+        ->type_name("FACTOR=VALUE")
+        ->allow_extra_args(false);
     app.add_flag("--list", asked.list, "Show the rows of the matrix, and what is never combined");
     app.add_option("--state", asked.state,
                    "What was done of the matrix; a file that is there is gone on with")
@@ -82,6 +88,9 @@ std::string what_is_wrong(const Asked& asked) {
     if (asked.state && !asked.matrix) {
         return "--state is for --matrix and --list";
     }
+    if (!asked.only.empty() && !asked.matrix) {
+        return "--only is for --matrix";
+    }
     if (!asked.between.empty() &&
         (asked.between.size() != 2 || asked.between[0] == asked.between[1])) {
         return "--between: name two hosts, as in a,b";
@@ -117,6 +126,15 @@ int run_verify(const Words& words) {
         print_error(fmt::format("--patience: {}", patience.error().message));
         return kExitUsage;
     }
+    std::vector<verify::Choice> only;
+    for (const auto& word : asked.only) {
+        const auto choice = verify::parse_choice(word);
+        if (!choice) {
+            print_error(fmt::format("--only: {}", choice.error().message));
+            return kExitUsage;
+        }
+        only.push_back(*choice);
+    }
     auto book = VerifyBook::open(asked.state);
     if (!book) {
         return complain(book.error());
@@ -138,9 +156,9 @@ int run_verify(const Words& words) {
             return complain(known.error());
         }
     }
-    return verify_guest(*config, *request,
-                        {asked.between, asked.rounds, asked.matrix, arguments.json(), *patience},
-                        *book);
+    return verify_guest(
+        *config, *request,
+        {asked.between, asked.rounds, asked.matrix, only, arguments.json(), *patience}, *book);
 }
 
 }  // namespace vmigrate::cli

@@ -51,7 +51,7 @@ class VerifyRun {
         unsigned number = 0;
         for (const auto& row : verify::matrix()) {
             ++number;
-            if (verify::kind_for(row) != kind) {
+            if (verify::kind_for(row) != kind || !wanted(row)) {
                 continue;
             }
             ++fitting_;
@@ -65,6 +65,11 @@ class VerifyRun {
     }
 
   private:
+    bool wanted(const verify::Row& row) const {
+        return std::ranges::all_of(
+            verify_.only, [&](const verify::Choice& choice) { return verify::has(row, choice); });
+    }
+
     /// One migration, of a row of the matrix when there is one. False: it is of no use to try it
     /// again.
     bool one(Request request, const verify::Row* row, unsigned number) {

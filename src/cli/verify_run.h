@@ -7,6 +7,7 @@
 #include "cli/arguments.h"
 #include "cli/verify_book.h"
 #include "orchestrator/plan.h"
+#include "verify/covering.h"
 
 namespace vmigrate::cli {
 
@@ -14,6 +15,7 @@ struct VerifyRequest {
     Words between;  ///< two hosts, or none
     unsigned rounds = 4;
     bool matrix = false;
+    std::vector<verify::Choice> only;  ///< of the matrix, the rows that have them all
     bool json = false;
     milliseconds patience{};
 };

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace vmigrate::verify {
 namespace {
 
@@ -140,6 +142,26 @@ std::string text_of(const Row& row) {
         words.push_back(fmt::format("{}={}", factor.name, value_of(row, factor.name)));
     }
     return fmt::format("{}", fmt::join(words, " "));
+}
+
+Result<Choice> parse_choice(std::string_view text) {
+    const auto equals = std::min(text.find('='), text.size());
+    const auto factor = std::ranges::find(factors(), text.substr(0, equals), &Factor::name);
+    if (factor == factors().end() || equals == text.size()) {
+        std::vector<std::string> names;
+        std::ranges::transform(factors(), std::back_inserter(names), &Factor::name);
+        return fail(ErrorKind::usage, fmt::format("{}: expected FACTOR=VALUE, with one of {}",
+                                                  quoted(text), fmt::join(names, ", ")));
+    }
+    if (!std::ranges::count(factor->values, text.substr(equals + 1))) {
+        return fail(ErrorKind::usage, fmt::format("{}: {} is one of {}", quoted(text), factor->name,
+                                                  fmt::join(factor->values, ", ")));
+    }
+    return choice_of(text);
+}
+
+bool has(const Row& row, const Choice& choice) {
+    return row[choice.factor] == choice.value;
 }
 
 std::vector<KeyValue> settings_of(const Row& row) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "verify/covering.h"
 
 namespace vmigrate::verify {
@@ -42,6 +43,11 @@ const std::vector<Row>& matrix();
 
 /// "compression=lz4 ram-delay=on ...": what a row is known by, whatever its number.
 std::string text_of(const Row& row);
+
+/// Of "throttle=value", the words of --list. Error (usage): no such factor, or no such value.
+Result<Choice> parse_choice(std::string_view text);
+
+bool has(const Row& row, const Choice& choice);
 
 /// A key of a policy and its value.
 using KeyValue = std::pair<std::string, std::string>;

@@ -13,6 +13,10 @@ refused 2 "GUEST is required" verify --matrix
 refused 2 "too many arguments" verify guest other
 refused 2 "leave out GUEST" verify --list guest
 refused 2 "--state is for --matrix" verify guest --state "$work/state"
+refused 2 "--only is for --matrix" verify guest --only throttle=off
+refused 2 "expected FACTOR=VALUE, with one of compression, " verify guest --matrix --only throttle
+refused 2 "expected FACTOR=VALUE, with one of compression, " verify guest --matrix --only throtle=off
+refused 2 "throttle is one of off, value, auto-converge" verify guest --matrix --only throttle=off --only throttle=on
 refused 2 "--rounds" verify guest --rounds 0
 refused 2 "--rounds" verify guest --rounds many
 refused 2 "name two hosts" verify guest --between a

@@ -146,3 +146,17 @@ TEST_CASE("what a row asks of a guest") {
     CHECK(text_of(GuestKind{"huge", "7", "local", "zstd"}) ==
           "memory huge, 7 disks on storage of each host's own, multifd-compression zstd");
 }
+
+TEST_CASE("rows are chosen by a factor's value") {
+    const auto value = parse_choice("throttle=value");
+    REQUIRE(value);
+    CHECK(has(row_with({{"throttle", "value"}}), *value));
+    CHECK(!has(row_with({{"throttle", "auto-converge"}}), *value));
+    CHECK(!has(row_with({{"ram-delay", "on"}}), *value));
+    for (const auto* wrong : {"", "=", "throttle", "throttle=", "throttle=on", "speed=off"}) {
+        CAPTURE(wrong);
+        const auto choice = parse_choice(wrong);
+        REQUIRE(!choice);
+        CHECK(choice.error().kind == ErrorKind::usage);
+    }
+}
