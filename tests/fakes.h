@@ -46,6 +46,7 @@ struct World {
     /// The call with this number (1 = first) fails; 0 = none.
     std::size_t failing_call = 0;
     std::size_t calls = 0;
+    bool ends_in_drain = false;     ///< the guest, on the destination
     bool refuses_abort = false;     ///< QEMU hears nobody
     bool abort_refused = false;     ///< so it was, once or more
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
@@ -277,7 +278,12 @@ class FakeNetwork final : public NetworkHandover {
     Result<void> redirect() override { return world_.act("network redirect"); }
     Result<void> withdraw() override { return world_.act("network withdraw"); }
     Result<void> commit() override { return world_.act("network commit"); }
-    Result<void> drain() override { return world_.act("network drain"); }
+    Result<void> drain() override {
+        if (world_.ends_in_drain) {
+            world_.destination = GuestState::shut_off;
+        }
+        return world_.act("network drain");
+    }
     Result<void> rollback() override { return world_.act("network rollback"); }
     Result<bool> moved_by_another() override { return world_.moved_by_another; }
 

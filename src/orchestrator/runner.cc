@@ -534,6 +534,9 @@ class Run {
             }
         }
         record_.measures = book_.result(true);
+        if (ended_since()) {
+            return;
+        }
         const auto ceiling = steering_.options().blackout_ceiling;
         const auto& blackout = record_.measures.blackout;
         if (blackout && *blackout > ceiling) {
@@ -543,6 +546,20 @@ class Run {
         }
         record_.outcome = record_.problems.empty() ? Outcome::moved : Outcome::moved_with_problems;
         edges_.status.progress(progress_.finished(Phase::ended, edges_.clock.now()));
+    }
+
+    /// Whoever hears that it has moved relies on it.
+    bool ended_since() {
+        const auto now = edges_.hypervisor.guest_state(Side::destination);
+        if (!has_process() || (now != GuestState::shut_off && now != GuestState::absent)) {
+            return false;
+        }
+        record_.outcome = Outcome::unknown;
+        record_.reason = fmt::format(
+            "the guest runs nowhere (destination: {}): it had moved, and its process has ended "
+            "since, see QEMU's log on {}; start it again there, then 'vmigrate recover'",
+            name_of(now), plan_.destination.host.name);
+        return true;
     }
 
     void stayed() {

@@ -81,6 +81,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 world.owes_answer = value == "source"        ? std::optional(Side::source)
                                     : value == "destination" ? std::optional(Side::destination)
                                                              : std::nullopt;
+            } else if (key == "ends-in-drain") {
+                world.ends_in_drain = value == "yes";
             } else if (key == "refuses-abort") {
                 world.refuses_abort = value == "yes";
             } else if (key == "refused-releases") {
