@@ -42,7 +42,7 @@ expect errors 2 --until "$end"
 expect verified_bytes $((999 * 8192)) --until "$end"
 expect longest_gap_ms 300.000 --until "$end"
 expect longest_gap_start_monotonic_ns 13495000000 --until "$end"
-expect lowest_transactions_per_s 3.3 --until "$end"
+expect lowest_transactions_per_s 3.333 --until "$end"
 # the lost one leaves a hole of 10 ms
 expect longest_gap_ms 10.000 --until 13490000000
 # a gap counts in full from either side
