@@ -13,6 +13,10 @@ namespace {
 
 /// A larger share is worth telling when it is so much larger.
 constexpr double kWorthTelling = 1.02;
+/// Of the budget who began first gets so much more than the others. Moves that begin together would
+/// end together otherwise: their blackouts, and the pauses in which the next ones are prepared and
+/// nobody sends.
+constexpr double kFirstsWeight = 2;
 /// How often it is looked whether all will make the deadline: so many times until then.
 constexpr int kLooks = 100;
 
@@ -170,7 +174,7 @@ void Evacuation::State::share_budget() {
     for (const auto id : under_way_) {
         const auto& move = *tasks_[id].move;
         if (move.sending) {
-            streams.push_back({move.from, move.to});
+            streams.push_back({move.from, move.to, streams.empty() ? kFirstsWeight : 1});
             senders.push_back(id);
         }
     }

@@ -16,11 +16,13 @@ constexpr double kAsGoodAs = 1 + 1e-9;
 struct Capacity {
     double left = kNoLimit;
     unsigned streams = 0;  ///< that still grow
-    double level() const { return streams > 0 ? left / streams : kNoLimit; }
+    double weight = 0;     ///< of those
+    /// How far they can grow, each for its weight.
+    double level() const { return streams > 0 ? left / weight : kNoLimit; }
 };
 
 Capacity of(BytesPerSecond rate) {
-    return {rate.count > 0 ? static_cast<double>(rate.count) : kNoLimit, 0};
+    return {rate.count > 0 ? static_cast<double>(rate.count) : kNoLimit, 0, 0};
 }
 
 }  // namespace
@@ -43,6 +45,7 @@ std::vector<BytesPerSecond> fair_shares(const std::vector<Stream>& streams,
         growing.push_back(i);
         for (auto* capacity : uses(streams[i])) {
             ++capacity->streams;
+            capacity->weight += streams[i].weight;
         }
     }
     std::vector<BytesPerSecond> shares(streams.size());
@@ -63,9 +66,12 @@ std::vector<BytesPerSecond> fair_shares(const std::vector<Stream>& streams,
             });
         });
         for (auto stop = stopped; stop != growing.end(); ++stop) {
-            shares[*stop] = {std::max<std::uint64_t>(1, static_cast<std::uint64_t>(level))};
-            for (auto* capacity : uses(streams[*stop])) {
-                capacity->left = std::max(0.0, capacity->left - level);
+            const auto& stream = streams[*stop];
+            const double share = level * stream.weight;
+            shares[*stop] = {std::max<std::uint64_t>(1, static_cast<std::uint64_t>(share))};
+            for (auto* capacity : uses(stream)) {
+                capacity->left = std::max(0.0, capacity->left - share);
+                capacity->weight -= stream.weight;
                 --capacity->streams;
             }
         }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Divides links among the moves that use them, as TCP streams do it by themselves and as a budget
-// for all of them asks for: max-min fair ("progressive filling", Bertsekas and Gallager, Data
-// Networks, 6.5.2): all shares grow together until a link or the budget is full, those that use it
-// stop there, and the others go on. So nobody could get more without somebody who has less getting
-// still less. Pure; any thread.
+// for all of them asks for: weighted max-min fair ("progressive filling", Bertsekas and Gallager,
+// Data Networks, 6.5.2): all shares grow together, each in proportion to its weight, until a link
+// or the budget is full, those that use it stop there, and the others go on. So nobody could get
+// more without somebody who has less for his weight getting still less. Pure; any thread.
 #pragma once
 
 #include <vector>
@@ -17,6 +17,7 @@ namespace vmigrate::fleet {
 struct Stream {
     std::size_t from = 0;
     std::size_t to = 0;
+    double weight = 1;  ///< above 0
 };
 
 /// One share for each stream. `links`: of each host, the same out and in; 0 = no limit. `total`: of

@@ -233,15 +233,16 @@ TEST_CASE("the budget is divided anew as moves begin and end, what becomes less 
     auto fleet = three_guests();
     fleet.hosts[0].most_out = 3;
     Stage stage(rules, fleet);
+    // twice as much for who began first, so that they do not end together
     CHECK(stage.begin() ==
-          "start a to h3 at 20.0 MiB/s, start b to h3 at 20.0 MiB/s, start c to h2 at 20.0 MiB/s");
-    CHECK(stage.tell(1, moved("a")) == "b gets 30.0 MiB/s, c gets 30.0 MiB/s, settled a");
+          "start a to h3 at 30.0 MiB/s, start b to h3 at 15.0 MiB/s, start c to h2 at 15.0 MiB/s");
+    CHECK(stage.tell(1, moved("a")) == "b gets 40.0 MiB/s, c gets 20.0 MiB/s, settled a");
     CHECK(stage.tell(2, GuestSeen{guest("new", "h1", 1)}) ==
-          "b gets 20.0 MiB/s, c gets 20.0 MiB/s, start new to h2 at 20.0 MiB/s");
+          "b gets 30.0 MiB/s, c gets 15.0 MiB/s, start new to h2 at 15.0 MiB/s");
     CHECK(stage.tell(3, MoveProgress{"uuid-new", false, {}}) ==
-          "b gets 30.0 MiB/s, c gets 30.0 MiB/s");
+          "b gets 40.0 MiB/s, c gets 20.0 MiB/s");
     CHECK(stage.tell(4, MoveProgress{"uuid-new", true, {}}) ==
-          "b gets 20.0 MiB/s, c gets 20.0 MiB/s");
+          "b gets 30.0 MiB/s, c gets 15.0 MiB/s");
 }
 
 TEST_CASE("a deadline that all will make changes nothing") {

@@ -39,6 +39,13 @@ TEST_CASE("shares: the budget is for all, and no link is asked for more than it 
     CHECK(counts(fair_shares({{0, 1}, {1, 0}}, links, {600})) == Counts{300, 300});
 }
 
+TEST_CASE("shares: whose weight is double gets twice as much, of what everybody can use") {
+    const std::vector<BytesPerSecond> links{{900}, {900}, {100}};
+    CHECK(counts(fair_shares({{0, 1, 2}, {1, 0}}, links, {600})) == Counts{400, 200});
+    CHECK(counts(fair_shares({{0, 1, 2}, {0, 1}, {0, 1}}, links, {})) == Counts{450, 225, 225});
+    CHECK(counts(fair_shares({{0, 2, 2}, {0, 1}}, links, {600})) == Counts{100, 500});
+}
+
 TEST_CASE("shares: without any limit there is none") {
     CHECK(counts(fair_shares({{0, 1}}, {{0}, {0}}, {})) == Counts{0});
     CHECK(fair_shares({}, {}, {100}).empty());
@@ -54,7 +61,7 @@ TEST_CASE("shares: random ones are within every limit, and nobody could get more
         }
         std::vector<Stream> streams(random() % 12);
         for (auto& stream : streams) {
-            stream = {random() % hosts, random() % hosts};
+            stream = {random() % hosts, random() % hosts, static_cast<double>(1 + random() % 3)};
         }
         const BytesPerSecond total{random() % 2 == 0 ? 0 : 1'000 + random() % 200'000};
         const auto shares = fair_shares(streams, links, total);
@@ -70,7 +77,7 @@ TEST_CASE("shares: random ones are within every limit, and nobody could get more
             return used + 20 >= limit.count;
         };
         for (std::size_t i = 0; i < streams.size(); ++i) {
-            const auto [from, to] = streams[i];
+            const auto [from, to, weight] = streams[i];
             CHECK(out[from] <= links[from].count);
             CHECK(in[to] <= links[to].count);
             CHECK((is_full(out[from], links[from]) || is_full(in[to], links[to]) ||
