@@ -56,6 +56,8 @@ give_back_machine() {
     rm -f "$STATE/ksm"
     if [ -e "$LAB_BASE/ksm.before" ] && ! compgen -G "$LAB_BASE/*/ksm" >/dev/null; then
         read -ra values <"$LAB_BASE/ksm.before"
+        # a KSM that just stops counts the pages of guests that are gone as shared for ever
+        echo 2 >"$KSM/run"
         for i in "${!KSM_SETTINGS[@]}"; do echo "${values[i]}" >"$KSM/${KSM_SETTINGS[i]}"; done
         rm -f "$LAB_BASE/ksm.before"
     fi
