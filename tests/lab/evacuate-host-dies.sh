@@ -8,7 +8,7 @@
 lab up 4
 sed -i '/^migration-host/a migrations-out = 2' "$LAB_STATE/vmigrate.toml"
 # two processors carry all of this: a stall of the machine is no problem of a move
-printf '[policies.default]\nblackout-ceiling = "10s"\n' >>"$LAB_STATE/vmigrate.toml"
+printf '[policy.default]\nblackout-ceiling = "10s"\n' >>"$LAB_STATE/vmigrate.toml"
 names=()
 for number in {1..12}; do
     make_guest "g$number" --memory 128M --workload "dirty-rate=256K memory=16M verify-rate=1M transactions=10"
