@@ -175,9 +175,9 @@ int run_recover(const Words& words) {
         fmt::print(stderr, "no migration needs recovery\n");
     }
     // last: their guests have their verdicts now
-    const auto broken = only ? Result<int>(0) : name_broken_evacuations(**store, arguments.json());
-    if (!broken) {
-        return worse(code, complain(broken.error()));
+    const auto named = only ? Result<void>() : name_broken_evacuations(**store, arguments.json());
+    if (!named) {
+        return worse(code, complain(named.error()));
     }
     return code;
 }

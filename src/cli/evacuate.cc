@@ -440,17 +440,15 @@ int cancel_evacuation(const Config& config, EvacuationKind kind, const std::stri
     return kExitDone;
 }
 
-Result<int> name_broken_evacuations(history::Store& store, bool json) {
+Result<void> name_broken_evacuations(history::Store& store, bool json) {
     const auto under_way = store.evacuations()->under_way();
     if (!under_way) {
         return fail(under_way.error());
     }
-    int broken = 0;
     for (const auto& entry : *under_way) {
         if (entry.holder_alive) {
             continue;
         }
-        ++broken;
         const auto command = fmt::format("vmigrate {} {}", name_of(entry.kind), entry.host);
         if (json) {
             print_line({{"event", "broken-evacuation"},
@@ -466,7 +464,7 @@ Result<int> name_broken_evacuations(history::Store& store, bool json) {
             std::fflush(stdout);
         }
     }
-    return broken;
+    return {};
 }
 
 int show_evacuation(const Config& config, EvacuationKind kind, const std::string& host, bool json) {

@@ -27,8 +27,8 @@ int cancel_evacuation(const Config& config, history::EvacuationKind kind, const 
                       bool json);
 
 /// Says which evacuations and restorations stand still because their processes are dead, and how to
-/// go on with them; touches nothing. Returns how many. Error (storage).
-Result<int> name_broken_evacuations(history::Store& store, bool json);
+/// go on with them; touches nothing. Error (storage).
+Result<void> name_broken_evacuations(history::Store& store, bool json);
 
 /// The newest of this host, as it stands.
 int show_evacuation(const Config& config, history::EvacuationKind kind, const std::string& host,

@@ -10,9 +10,10 @@
 
 namespace vmigrate::history {
 
-/// How long an answer counts. A package may be upgraded at any time; until then QEMU refuses what
-/// it does not know any more, and the guest stays where it is.
-constexpr seconds kAnswerCounts{300};
+/// How long an answer counts: enough for moves that follow each other. A package may be upgraded at
+/// any time; until then QEMU refuses what it does not know any more, and the guest stays where it
+/// is.
+constexpr seconds kAnswerCounts{60};
 
 class SqliteEmulators final : public EmulatorMemory {
   public:

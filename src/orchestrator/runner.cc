@@ -550,8 +550,11 @@ class Run {
 
     /// Whoever hears that it has moved relies on it.
     bool ended_since() {
+        if (!has_process()) {
+            return false;
+        }
         const auto now = edges_.hypervisor.guest_state(Side::destination);
-        if (!has_process() || (now != GuestState::shut_off && now != GuestState::absent)) {
+        if (now != GuestState::shut_off && now != GuestState::absent) {
             return false;
         }
         record_.outcome = Outcome::unknown;
