@@ -110,7 +110,19 @@ second_card_up() {
     ip -n tp addr add fd00::34/64 dev eth0 nodad
 }
 
-# checked PROGRAM ARGUMENT...: at most a minute; with the switches' last words when it fails
+# what the switches dropped, and why
+drops() {
+    for name in a b c p; do
+        OVS_RUNDIR=$dir/$name ovs-appctl -t ovs-vswitchd coverage/show |
+            sed -nE "s/^(datapath_)?(drop_[a-z_]*) .*total: /$name \2 /p"
+    done
+}
+
+# checked PROGRAM ARGUMENT...: at most a minute; when it fails, with what the switches dropped meanwhile and said last
 checked() {
-    timeout 60 "$@" || { grep -h '|WARN|\||ERR|' "$dir"/*/ovs-vswitchd.log | tail -n 20 >&2; exit 1; }
+    drops >"$dir/drops"
+    timeout 60 "$@" && return
+    drops | diff "$dir/drops" - >&2 || true
+    grep -h '|WARN|\||ERR|' "$dir"/*/ovs-vswitchd.log | tail -n 20 >&2
+    exit 1
 }

@@ -16,6 +16,7 @@ using std::chrono::microseconds;
 constexpr milliseconds between_deletions{50};
 constexpr milliseconds patience{40};
 constexpr milliseconds between_datagrams{1};
+constexpr milliseconds after_the_last{300};
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
@@ -149,9 +150,10 @@ DeletionFigures measure(const Place& place, const std::string& by, const FlowMod
         next += between_deletions;
         std::this_thread::sleep_until(next);
     }
+    std::this_thread::sleep_for(after_the_last);
     const auto tally = traffic.stop();
-    figures.sent = tally.sent;
     figures.lost = tally.lost;
+    figures.lost_at_the_end = tally.lost_at_the_end;
     CHECK(tally.duplicated == 0);
     std::ranges::sort(figures.away);
     return figures;

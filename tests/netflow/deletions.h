@@ -15,8 +15,8 @@ struct DeletionFigures {
     std::string where;  ///< "serving at a", "redirect at a", "copies at b", "relay at a"
     std::string by;     ///< "tun_id,dl_dst", "dl_dst", "in_port", "cookie"
     unsigned deletions = 0;
-    std::uint64_t sent = 0;
     std::uint64_t lost = 0;
+    std::uint64_t lost_at_the_end = 0;  ///< everything since the last that arrived
     /// From the delete to the last of the flows being told to be back by an independent monitor;
     /// sorted. Deletions that covered no flow of the guest are left out.
     std::vector<std::chrono::microseconds> away;

@@ -245,11 +245,15 @@ void settle_second_card_on_a() {
     put("p", from_port(tunnel, mac(0x34)).set(field::tunnel_id, second_vni), to_port(sender));
 }
 
-/// Both senders have to ask again who has the guest's addresses.
+/// Both senders have to ask again who has the guest's addresses. Each address is forgotten once:
+/// "ip neigh flush" looks again, and takes with it a datagram that waits for the answer.
 void forget_neighbours() {
     for (const auto* sender : {"ta", "tp"}) {
-        const auto command = std::string("ip -n ") + sender + " neigh flush dev eth0";
-        CHECK(std::system(command.c_str()) == 0);
+        for (const auto* address : {"10.81.0.1", "fd00::1"}) {
+            const auto command =
+                std::string("ip -n ") + sender + " neigh del " + address + " dev eth0";
+            CHECK(std::system(command.c_str()) == 0);
+        }
     }
     std::this_thread::sleep_for(milliseconds(200));
 }
@@ -319,7 +323,7 @@ void print(const std::vector<DeletionFigures>& all) {
     }
 }
 
-/// What nobody puts back loses everything from the first deletion on.
+/// What nobody puts back loses everything from a deletion on.
 void guard() {
     const auto all = delete_and_watch(6);
     print(all);
@@ -329,7 +333,7 @@ void guard() {
             CHECK(one.lost == 0);
         } else {
             CHECK(!one.away.empty());
-            CHECK(one.lost * 3 < one.sent);
+            CHECK(one.lost_at_the_end == 0);
         }
     }
 }

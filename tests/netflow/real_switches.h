@@ -5,6 +5,7 @@
 // each switch port 2 is that of a sender.
 #pragma once
 
+#include <cstdlib>
 #include <map>
 #include <string>
 
@@ -47,6 +48,13 @@ inline Flow from_sender(Ipv4 guest_at) {
     return flow(from_port(sender_port, mac(1)), by_tunnel(guest_at));
 }
 
+/// A switch goes on for a while as its flows were, and drops what it dropped: it forgets that.
+inline void forget_what_was(const std::string& name) {
+    const auto command =
+        "OVS_RUNDIR=" + directory + "/" + name + " ovs-appctl -t ovs-vswitchd revalidator/purge";
+    CHECK(std::system(command.c_str()) == 0);
+}
+
 /// Flows as a controller leaves them while the guest is on a.
 inline void settle_on_a() {
     const auto& home = places().at("a");
@@ -64,6 +72,9 @@ inline void settle_on_a() {
             MUST(it.change(FlowMod::add(flow(from_tunnel(place.sender), to_port(sender_port)))));
         }
         MUST(connect("a").change(FlowMod::add(to_sender)));
+    }
+    for (const auto& [name, place] : places()) {
+        forget_what_was(name);
     }
 }
 

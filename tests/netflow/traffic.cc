@@ -113,6 +113,9 @@ Traffic::Tally Traffic::stop() {
             tally.answers_lost += one.arrived > 0 && one.answered == 0 ? 1 : 0;
             tally.answers_duplicated += one.answered > one.arrived ? 1 : 0;
         }
+        for (std::uint32_t i = sent_; i > 0 && counts[i - 1].arrived == 0; --i) {
+            ++tally.lost_at_the_end;
+        }
     }
     return tally;
 }

@@ -26,8 +26,9 @@ class Traffic {
     void start(milliseconds between_datagrams);
 
     struct Tally {
-        std::uint64_t sent = 0;  ///< by all senders
-        std::uint64_t lost = 0;  ///< on the way to the guest
+        std::uint64_t sent = 0;             ///< by all senders
+        std::uint64_t lost = 0;             ///< on the way to the guest
+        std::uint64_t lost_at_the_end = 0;  ///< of these, after the last that arrived
         std::uint64_t duplicated = 0;
         std::uint64_t answers_lost = 0;
         std::uint64_t answers_duplicated = 0;
