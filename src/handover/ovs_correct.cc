@@ -22,10 +22,15 @@ bool is_of(const Move& move, const Flow& flow) {
     return own && own->migration == move.migration;
 }
 
+/// As far as cookies carry versions.
+bool is_later(std::uint64_t version, const Move& move) {
+    return static_cast<std::int16_t>(static_cast<std::uint16_t>(version) - move.version) > 0;
+}
+
 /// Of a later move of the guest than `move`.
 bool is_later(const Flow& flow, const Move& move) {
     const auto own = OwnCookie::decode(flow.cookie);
-    return own && static_cast<std::int16_t>(own->version - move.version) > 0 &&
+    return own && is_later(own->version, move) &&
            (relays_guest(flow, move) || classify(flow, move).nic != nullptr);
 }
 
@@ -81,8 +86,36 @@ std::optional<FlowMod> OvsFollower::correction(const FlowChange& change) {
     return std::nullopt;
 }
 
+bool OvsFollower::is_written_back(const FlowChange& change) const {
+    const std::scoped_lock lock(mutex_);
+    return frozen_ && !overtaken_ && change.kind != Kind::removed &&
+           replaced_at_source(change.flow, move_).has_value();
+}
+
+/// A later move says so at a switch before it writes there. What tells of it in flows is where the
+/// guest has gone, and may be told after what it wrote here. On doubt the flow is left as it is: a
+/// relay covers it.
+bool OvsFollower::may_be_of_a_later_move() {
+    for (const auto& nic : move_.nics) {
+        const auto version = claims_.version(nic.mac);
+        if (!version) {
+            return true;
+        }
+        if (is_later(*version, move_)) {
+            const std::scoped_lock lock(mutex_);
+            overtaken_ = true;
+            source_->guarded.clear();
+            return true;
+        }
+    }
+    return false;
+}
+
 bool OvsFollower::correct_at_source(const FlowChange& change) {
     const std::scoped_lock correcting(correcting_);
+    if (is_written_back(change) && may_be_of_a_later_move()) {
+        return false;
+    }
     std::vector<FlowMod> changes;
     {
         const std::scoped_lock lock(mutex_);

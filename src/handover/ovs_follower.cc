@@ -41,6 +41,7 @@ OvsFollower::OvsFollower(Move move, const OvsHost& source, const OvsHost& destin
           destination, timeout,
           [this](const Flow& flow) { return matters_at_destination(flow, move_); })),
       copies_(std::make_unique<Copies>()),
+      claims_(source, timeout),
       sync_(move_, {}),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     start();

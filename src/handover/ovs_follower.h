@@ -17,7 +17,7 @@
 #include <mutex>
 #include <thread>
 
-#include "handover/ovs_settings.h"
+#include "handover/ovs_bridge.h"
 #include "netflow/flow_monitor.h"
 #include "netflow/flow_sync.h"
 #include "netflow/switch.h"
@@ -91,6 +91,8 @@ class OvsFollower {
     void write_next();
 
     std::optional<netflow::FlowMod> correction(const netflow::FlowChange& change);
+    bool is_written_back(const netflow::FlowChange& change) const;
+    bool may_be_of_a_later_move();
     bool correct_at_source(const netflow::FlowChange& change);
     void correct_at_destination(const netflow::FlowChange& change);
     static std::vector<netflow::FlowMod> at_once(Side& side, netflow::FlowMod change);
@@ -106,6 +108,7 @@ class OvsFollower {
     std::unique_ptr<Side> source_;
     std::unique_ptr<Side> destination_;
     std::unique_ptr<Copies> copies_;
+    OvsBridge claims_;  ///< the source's; the follower's thread only
 
     /// Held while the source is written to: what guard() replaces, and what freeze() ends, is not
     /// written any more when it returns. Taken before the other one.

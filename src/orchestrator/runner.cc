@@ -313,11 +313,14 @@ class Run {
             return;
         }
         for (unsigned attempt = 0; attempt < kReleases; ++attempt) {
+            const auto begun = edges_.clock.now();
             const auto turned = edges_.network.redirect();
             turned_ = turned.has_value();
+            const auto ready = edges_.clock.now();
             const auto released =
                 turned ? edges_.hypervisor.release_switchover(steering_.most_remaining()) : turned;
             if (released) {
+                ahead_ = Ahead{begun, ready, edges_.clock.now()};
                 return;
             }
             log_.notice((turned ? "the guest was not let go: " : "network not redirected: ") +
@@ -366,6 +369,22 @@ class Run {
         book_.resumed(event.time);
         enter(Phase::switched, "");
         log_.problem_if(edges_.network.commit(), "network not committed");
+        tell_ahead();  // not sooner: it is written down, and that takes its time
+    }
+
+    /// For who wonders where a gap in the guest's traffic comes from.
+    void tell_ahead() {
+        if (ahead_ && stopped_at_ >= ahead_->begun) {
+            const auto ms = [](TimePoint from, TimePoint to) {
+                return std::chrono::duration<double, std::milli>(to - from).count();
+            };
+            log_.notice(fmt::format(
+                "the network was {:.1f} ms ahead of the guest: turned in {:.1f} ms, QEMU told to "
+                "go on in {:.1f} ms, stopped {:.1f} ms later",
+                ms(ahead_->begun, stopped_at_), ms(ahead_->begun, ahead_->ready),
+                ms(ahead_->ready, ahead_->let_go), ms(ahead_->let_go, stopped_at_)));
+        }
+        ahead_.reset();
     }
 
     void abort_for(const std::string& reason, bool by_signal) {
@@ -612,6 +631,13 @@ class Run {
     TimePoint cpu_asked_{};
     TimePoint stopped_at_{};
     bool turned_ = false;  ///< the network, to the destination
+    /// Of a guest that was held and let go.
+    struct Ahead {
+        TimePoint begun;   ///< the network is asked to turn
+        TimePoint ready;   ///< it has, and nothing comes to the source any more
+        TimePoint let_go;  ///< QEMU was told
+    };
+    std::optional<Ahead> ahead_;
     bool returned_ = false;
     std::optional<TimePoint> postcopy_paused_;
     std::optional<TimePoint> arrives_not_since_;  ///< in post-copy, and nothing comes through

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -21,28 +22,38 @@ using handover::OvsTask;
 
 inline std::string directory;  ///< with the sockets of all
 
+/// Any thread: several moves may use it.
 class Registry final : public LocationRegistry {
   public:
     Result<std::optional<Location>> find(const std::string& guest) override {
+        const std::scoped_lock lock(mutex_);
         const auto found = places.find(guest);
         return found == places.end() ? std::optional<Location>() : found->second;
     }
     Result<void> remember(const std::string& guest, const Location& location) override {
+        const std::scoped_lock lock(mutex_);
         places[guest] = location;
         return {};
     }
     Result<void> leave(const std::string& guest, const Location& location,
                        const std::string& text) override {
+        const std::scoped_lock lock(mutex_);
         remains = text;
-        return remember(guest, location);
+        places[guest] = location;
+        return {};
     }
     Result<void> drained(const std::string&, const Location&, const DrainReport& told) override {
+        const std::scoped_lock lock(mutex_);
         report = told;
         return {};
     }
+    /// While no move uses it.
     std::map<std::string, Location> places;
     std::string remains;
     DrainReport report;
+
+  private:
+    std::mutex mutex_;
 };
 
 inline OvsHost host(const std::string& name, Ipv4 tunnel_end) {

@@ -67,12 +67,19 @@ HoldingProxy::HoldingProxy(std::string path, std::string target)
 HoldingProxy::~HoldingProxy() {
     stop_ = true;
     thread_.join();
+    for (auto& one : clients_) {
+        one.join();
+    }
     close(listener_);
     unlink(path_.c_str());
 }
 
 void HoldingProxy::hold_from(int message_type) {
     hold_from_ = message_type;
+}
+
+void HoldingProxy::hold_answers() {
+    hold_answers_ = true;
 }
 
 bool HoldingProxy::wait_until_held() const {
@@ -84,16 +91,19 @@ bool HoldingProxy::wait_until_held() const {
 
 void HoldingProxy::release() {
     hold_from_ = nothing;
+    hold_answers_ = false;
 }
 
 void HoldingProxy::run() {
     while (!stop_) {
         if (is_readable(listener_)) {
             const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-            const int server = unix_socket(target_, &connect);
-            carry_on(client, server);
-            close(client);
-            close(server);
+            clients_.emplace_back([this, client] {
+                const int server = unix_socket(target_, &connect);
+                carry_on(client, server);
+                close(client);
+                close(server);
+            });
         }
     }
 }
@@ -107,7 +117,7 @@ void HoldingProxy::carry_on(int client, int server) {
             return;
         }
         write_some(server, to_server, let_through(to_server));
-        write_some(client, to_client, to_client.size());
+        write_some(client, to_client, hold_answers_ ? 0 : to_client.size());
     }
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A way to a switch's socket that stops on demand: what the client sends is held from the first
-// message of a kind on, until release(). One client at a time, one use. Ownership: the socket's
+// A way to a switch's socket that stops on demand, until release(): what a client sends is held
+// from the first message of a kind on, or what the switch says is. One use. Ownership: the socket's
 // file is removed with it. Thread rule: any thread.
 #pragma once
 
 #include <atomic>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace vmigrate::test {
 
@@ -22,6 +23,8 @@ class HoldingProxy {
     /// From the next OpenFlow message of this type on; `anything`: from the next octet.
     static constexpr int anything = -1;
     void hold_from(int message_type);
+    /// What the switch says.
+    void hold_answers();
     /// Until something is held. False: nothing was, in ten seconds.
     bool wait_until_held() const;
     void release();
@@ -38,8 +41,10 @@ class HoldingProxy {
     static constexpr int nothing = -2;
     std::atomic<int> hold_from_ = nothing;
     std::atomic<bool> held_ = false;
+    std::atomic<bool> hold_answers_ = false;
     std::atomic<bool> stop_ = false;
     std::thread thread_;
+    std::vector<std::thread> clients_;  ///< that thread's, until it ends
 };
 
 }  // namespace vmigrate::test

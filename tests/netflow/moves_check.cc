@@ -16,6 +16,10 @@ using namespace vmigrate::test;
 
 namespace {
 
+/// OpenFlow's messages.
+constexpr int multipart = 18;
+constexpr int bundle = 33;
+
 /// A switch that is late by a quarter of a second must not lose what waits for it.
 constexpr milliseconds between_datagrams{5};
 
@@ -193,12 +197,41 @@ void late_by(const std::string& what, const std::string& socket, int message_typ
     leaves_nothing();
 }
 
+/// The second move's guard does not hear in time that the guest has gone on: what the third
+/// replaces where the second came from sends to where the guest was once, as if somebody wrote that
+/// back.
+void late_news() {
+    settle_on_a();
+    Traffic traffic({"sb", "sp"}, {"ga", "gb", "gc"});
+    HoldingProxy proxy(directory + "/held", directory + "/c/c.mgmt");
+    Moves moves;
+    traffic.start(between_datagrams);
+    moves.move("a", "b");
+    auto work = task("b", "c");
+    work.destination.openflow = MUST(parse_endpoint("unix:" + directory + "/held"));
+    Ovs second(work, moves.registry);
+    MUST(second.lock());
+    MUST(second.begin());
+    MUST(second.redirect());
+    MUST(second.commit());
+    proxy.hold_answers();
+    moves.move("c", "a");
+    std::this_thread::sleep_for(milliseconds(200));
+    all_know_that_it_is_on("a", version_at("a"));
+    proxy.release();
+    MUST(second.drain());
+    std::printf("late news: ");
+    nothing_lost(traffic.stop());
+    moves.end();
+    all_know_that_it_is_on("a", version_at("a"));
+    leaves_nothing();
+}
+
 void late() {
-    constexpr int multipart = 18;
-    constexpr int bundle = 33;
     late_by("its claim", "db.sock", HoldingProxy::anything);
     late_by("its look", "p.mgmt", multipart);
     late_by("its write", "p.mgmt", bundle);
+    late_news();
 }
 
 /// The guest's second card is in a network where flows know it by its IPv4 and IPv6 addresses only.
