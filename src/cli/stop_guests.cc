@@ -72,8 +72,8 @@ bool stop_on(const std::shared_ptr<libvirt::Session>& session, milliseconds limi
     }
     for (auto* guest : waiting) {
         const auto waited = std::chrono::duration_cast<milliseconds>(clock.now() - begun);
-        add(*guest, fmt::format("did not shut down within {}",
-                                format_time(interrupted ? waited : limit)));
+        add(*guest,
+            fmt::format("did not shut down within {}", format_time(interrupted ? waited : limit)));
     }
     return !interrupted;
 }
