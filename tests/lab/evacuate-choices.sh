@@ -43,7 +43,7 @@ as_said() {
         where=$(verdict "$name")
         case $where in
         "moved "*) where=${where#moved } ;;
-        "") where=host[23] ;;
+        "") where='host[23]' ;;
         *) where=host1 ;;
         esac
         # shellcheck disable=SC2053  # a pattern
