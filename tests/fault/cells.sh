@@ -115,7 +115,8 @@ said() { tail -qn 2 "$LAB_STATE"/said.{json,err} | cut -c1-300; }
 reason_on() { lab exec "$1" virsh domstate --reason g 2>/dev/null | sed -n 1p || true; }
 # The guest runs, or stands still, on $there, and lacks memory that is on $here.
 is_on_both() { [[ $(reason_on "$here") == "paused (post-copy"* && $(reason_on "$there") == *"(post-copy"* ]]; }
-begins_postcopy() { grep -sF '"text":"post-copy: ' "$LAB_STATE/said.json" >/dev/null || has_ended "$starter"; }
+has_begun_postcopy() { grep -sF '"text":"post-copy: ' "$LAB_STATE/said.json" >/dev/null; }
+begins_postcopy() { has_begun_postcopy || has_ended "$starter"; }
 is_stopped() { lab exec admin pgrep -x -r T vmigrate >/dev/null; }
 stopped_or_ended() { is_stopped || ! kill -0 "$starter" 2>/dev/null; }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
@@ -272,6 +273,7 @@ cell() {
     fi
     ends "$starter" "start"
     first=$code
+    [ "$phase" != postcopy ] || has_begun_postcopy || problem "not by post-copy: $(said)"
     heal
     hurry
     [ "$fault" = disk-full ] || agrees start "$first"
