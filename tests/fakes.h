@@ -158,6 +158,13 @@ class FakeHypervisor final : public Hypervisor {
         }
         return removed;
     }
+    Result<void> hand_over_definition() override {
+        auto handed = world_.act("hand over definition");
+        if (handed) {
+            world_.source = GuestState::absent;
+        }
+        return handed;
+    }
     Result<void> start(const MigrationCall& call) override {
         std::string settings;
         for (const auto& [name, on] : call.qemu.capabilities) {

@@ -282,8 +282,10 @@ int carry_on(Stage& stage, std::int64_t id, WallTime began,
     if (!guests) {
         return complain(guests.error());
     }
-    if (stage.options.stop_unmovable && !by_signal) {
-        stop_guests(stage.config, stage.options.shutdown, *guests, view);
+    const auto entry = evacuations->find(id);
+    const bool cancelled = by_signal || (entry && entry->cancel_requested);
+    if (stage.options.stop_unmovable && !cancelled) {
+        by_signal = !stop_guests(stage.config, stage.options.shutdown, *guests, interrupts, view);
         for (const auto& guest : *guests) {
             if (const auto put = evacuations->put(id, guest); !put) {
                 view.notice(put.error().message);

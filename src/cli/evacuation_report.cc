@@ -59,7 +59,7 @@ int exit_code(const std::vector<history::EvacuationGuest>& guests, bool by_signa
         with_problems += problems ? 1 : 0;
         if (problems || is_state(guest, State::moved)) {
             ++moved;
-        } else if (!is_state(guest, State::left)) {
+        } else if (!is_state(guest, State::left) && guest.state != kStopped) {
             ++stayed;
         }
         attempts += guest.attempts;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "base/text.h"
 #include "cli/evacuation_report.h"
@@ -23,6 +22,11 @@ bool is_to_stop(const history::EvacuationGuest& guest) {
 }
 
 using Guests = std::vector<history::EvacuationGuest*>;
+
+bool interrupted_within(EventQueue& interrupts, TimePoint until) {
+    const auto event = interrupts.next(until);
+    return event && std::holds_alternative<AbortRequested>(event->what);
+}
 
 /// Those that have shut down go out of `waiting`. Error: the host does not tell.
 Result<void> note_stopped(const std::shared_ptr<libvirt::Session>& session, Guests& waiting,
@@ -44,8 +48,9 @@ Result<void> note_stopped(const std::shared_ptr<libvirt::Session>& session, Gues
     return {};
 }
 
-void stop_on(const std::shared_ptr<libvirt::Session>& session, milliseconds limit, Guests waiting,
-             FleetView& view) {
+/// False when it was interrupted.
+bool stop_on(const std::shared_ptr<libvirt::Session>& session, milliseconds limit, Guests waiting,
+             EventQueue& interrupts, FleetView& view) {
     const auto add = [](history::EvacuationGuest& guest, const std::string& text) {
         guest.reason += (guest.reason.empty() ? "" : "; ") + text;
     };
@@ -55,23 +60,29 @@ void stop_on(const std::shared_ptr<libvirt::Session>& session, milliseconds limi
             add(*guest, asked.error().message);
         }
     }
-    const auto end = std::chrono::steady_clock::now() + limit;
-    while (!waiting.empty() && std::chrono::steady_clock::now() < end) {
-        std::this_thread::sleep_for(kBetweenLooks);
+    const SystemClock clock;
+    const auto begun = clock.now();
+    bool interrupted = false;
+    while (!waiting.empty() && !interrupted && clock.now() < begun + limit) {
+        interrupted = interrupted_within(interrupts, clock.now() + kBetweenLooks);
         if (const auto noted = note_stopped(session, waiting, view); !noted) {
             view.notice(noted.error().message);
             break;
         }
     }
     for (auto* guest : waiting) {
-        add(*guest, fmt::format("did not shut down within {}", format_time(limit)));
+        const auto waited = std::chrono::duration_cast<milliseconds>(clock.now() - begun);
+        add(*guest,
+            fmt::format("did not shut down within {}", format_time(interrupted ? waited : limit)));
     }
+    return !interrupted;
 }
 
 }  // namespace
 
-void stop_guests(const Config& config, milliseconds limit,
-                 std::vector<history::EvacuationGuest>& guests, FleetView& view) {
+bool stop_guests(const Config& config, milliseconds limit,
+                 std::vector<history::EvacuationGuest>& guests, EventQueue& interrupts,
+                 FleetView& view) {
     std::map<std::string, Guests> by_host;
     for (auto& guest : guests) {
         if (is_to_stop(guest)) {
@@ -81,12 +92,13 @@ void stop_guests(const Config& config, milliseconds limit,
     for (const auto& [name, there] : by_host) {
         const auto access = config.host(name);
         auto session = access ? libvirt::Session::open(*access) : fail(access.error());
-        if (session) {
-            stop_on(std::move(*session), limit, there, view);
-        } else {
+        if (!session) {
             view.notice(session.error().message);
+        } else if (!stop_on(std::move(*session), limit, there, interrupts, view)) {
+            return false;
         }
     }
+    return true;
 }
 
 }  // namespace vmigrate::cli

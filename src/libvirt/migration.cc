@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "libvirt/call.h"
 #include "libvirt/copy_connections.h"
+#include "libvirt/definition.h"
 #include "libvirt/disk_limits.h"
 #include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
@@ -51,6 +52,7 @@ class Migration final : public Hypervisor {
     Result<void> restore_originals(Side side, const std::string& originals) override;
     Result<void> make_volume(const VolumeMove& volume) override;
     Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override;
+    Result<void> hand_over_definition() override;
     Result<void> start(const MigrationCall& call) override;
     void end_call() override;
     Result<Sample> sample() override;
@@ -251,6 +253,16 @@ Result<void> Migration::remove_volume(Side side, const VolumeMove& volume, Remov
     return ask(end(side), kVolumePatience, [path, removal](virConnectPtr connection) {
         return delete_volume(connection, path, removal);
     });
+}
+
+Result<void> Migration::hand_over_definition() {
+    auto defined = ask_guest(destination_, kCallPatience, define_for_good);
+    if (!defined) {
+        return defined;
+    }
+    auto undefined = ask_guest(source_, kCallPatience, undefine_idle);
+    return !undefined && undefined.error().kind == ErrorKind::not_found ? Result<void>()
+                                                                        : undefined;
 }
 
 Result<void> Migration::start(const MigrationCall& call) {

@@ -4,7 +4,7 @@
 // once as a script for tests. Events do not come through here but through an EventSource.
 //
 // Order of calls: (save_originals make_volume* start (sample | set_* | abort)* end_call)
-// guest_state* (pause_postcopy resume_postcopy end_call)* (restore_originals remove_volume*
+// guest_state* (pause_postcopy resume_postcopy end_call)* (restore_originals remove_volume* hand_over_definition?
 // remove_remains)?
 // Thread rule: one thread, that of the runner. REQUIRES: never from inside an event callback.
 // Errors: ErrorKind::hypervisor with libvirt's own text, ::unreachable when a daemon is gone.
@@ -38,6 +38,12 @@ class Hypervisor {
     /// Removes `volume.path` on the destination, `volume.source_path` on the source. Idempotent: a
     /// volume that is not there is no error. Error (busy): a guest of that host uses it.
     virtual Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) = 0;
+
+    /// The destination's libvirt defines the guest for good, and after that the source's does not
+    /// know it any more: what libvirt's call does at its end, unless a daemon died before.
+    /// Idempotent. Error: the guest does not run on the destination, or has a process on the
+    /// source, or a daemon refuses; then the source still defines it.
+    virtual Result<void> hand_over_definition() = 0;
 
     /// Starts the blocking call on its own thread; its end arrives as CallReturned.
     virtual Result<void> start(const MigrationCall& call) = 0;

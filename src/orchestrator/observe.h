@@ -35,6 +35,7 @@ class ObservedHypervisor final : public Hypervisor {
     Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override {
         return real_.remove_volume(side, volume, removal);
     }
+    Result<void> hand_over_definition() override { return real_.hand_over_definition(); }
     Result<void> start(const MigrationCall& call) override { return real_.start(call); }
     void end_call() override { real_.end_call(); }
     Result<Sample> sample() override { return real_.sample(); }

@@ -236,11 +236,17 @@ std::vector<std::string> finish_forward(const SourceRemains& remains, const Edge
         case GuestState::absent:
             break;
         case GuestState::shut_off:
-            if (!remains.keeps_definition) {
-                problems.emplace_back(
-                    "the source still defines the guest: 'virsh undefine' it there");
+            if (remains.keeps_definition) {
+                return problems;
             }
-            return problems;
+            if (const auto handed = edges.hypervisor.hand_over_definition(); !handed) {
+                problems.push_back(
+                    fmt::format("the source still defines the guest ({}): once the destination "
+                                "does, 'virsh undefine' it there",
+                                handed.error().message));
+                return problems;
+            }
+            break;
         case GuestState::unreachable:
             problems.emplace_back(
                 "the source does not answer: what is left of the guest there is "

@@ -31,3 +31,18 @@ out_has "'web1'"
 out_has "cancelled"
 run 0 evacuate a --status
 out_has "ended"
+
+# Who cannot move is shut down when that was asked for, and then is nobody who stayed; not after a cancel.
+run 3 evacuate a
+python3 - "$work/history.db" <<'END'
+import json, sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as database:
+    id, text = database.execute("SELECT id, options FROM evacuations ORDER BY id DESC LIMIT 1").fetchone()
+    options = json.dumps({**json.loads(text), "stop_unmovable": True})
+    database.execute("UPDATE evacuations SET ended_unix_us = NULL, exit_code = NULL, options = ? WHERE id = ?", [options, id])
+END
+run 3 evacuate a --cancel
+out_has "unmovable"
+run 0 evacuate a --stop-unmovable
+out_has "stopped"
+err_has "'web1': has shut down"

@@ -2,14 +2,15 @@
 # shellcheck shell=bash
 # One cell of the fault matrix: a fault at a phase of a migration, and what must hold after it. For tests/fault/matrix
 # and tests/lab/fault-matrix.sh. The phase is a line of the journal: vmigrate is stopped by sync_fault.so right after it
-# was made durable, the fault is done, vmigrate goes on. A cell begins with one sane guest on $here, and ends with one.
+# was made durable, the fault is done, vmigrate goes on. "postcopy" is that of "switched", with a part of the memory still
+# on the source. A cell begins with one sane guest on $here, and ends with one.
 # shellcheck source=tests/lab/vm-common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/vm-common.sh"
 FAULT=$BUILD/tests/fault/sync_fault.so
 [ -e "$FAULT" ] || fail "no $FAULT: build it first"
 
 # shellcheck disable=SC2034  # for who sources this
-phases=(planned locked prepared precopy handover switched draining)
+phases=(planned locked prepared precopy handover postcopy switched draining)
 # shellcheck disable=SC2034
 faults=(vmigrate source-libvirtd destination-libvirtd source-qemu destination-qemu migration-network management-network
     disk-full switches)
@@ -48,12 +49,21 @@ options_for() { # PHASE
     case $1 in
     handover) echo --compression off --set auto-converge=off --set downtime-limit=12s --set blackout-ceiling=15s ;;
     switched | draining) echo --set blackout-ceiling=10s ;;
+    postcopy) echo --bandwidth 8MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
+        --set blackout-ceiling=200ms --set timeout=20s --set timeout-action=postcopy --set postcopy=yes --set postcopy-resume=15s ;;
     *) echo --bandwidth 6MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
         --set timeout=12s --set blackout-ceiling=10s ;;
     esac
 }
+# The line of the journal at which it begins.
+line_of() { # PHASE
+    case $1 in
+    postcopy) echo switched ;;
+    *) echo "$1" ;;
+    esac
+}
 # QEMU sends what remains at the switchover as fast as the link can.
-slow_link() { lab exec "$here" tc qdisc replace dev mig root tbf rate 80mbit burst 64kb latency 400ms; }
+slow_link() { lab exec "$here" tc qdisc replace dev mig root tbf rate "${1-80mbit}" burst 64kb latency 400ms; }
 fast_link() { lab exec "$here" tc qdisc del dev mig root 2>/dev/null || true; }
 
 writes() { lab set g "dirty-rate=$1" 2>/dev/null; }
@@ -96,11 +106,17 @@ heal() {
 begin() { # FAULT_OF_SYNC OPTION...
     local harm=$1
     shift
+    rm -f "$LAB_STATE/said.json"
     lab exec admin env LD_PRELOAD="$FAULT" VMIGRATE_FAULT="$harm" "$VMIGRATE" start g --no-measure --json \
         --to "$there" "$@" >"$LAB_STATE/said.json" 2>"$LAB_STATE/said.err" &
     starter=$!
 }
 said() { tail -qn 2 "$LAB_STATE"/said.{json,err} | cut -c1-300; }
+reason_on() { lab exec "$1" virsh domstate --reason g 2>/dev/null | sed -n 1p || true; }
+# The guest runs, or stands still, on $there, and lacks memory that is on $here.
+is_on_both() { [[ $(reason_on "$here") == "paused (post-copy"* && $(reason_on "$there") == *"(post-copy"* ]]; }
+has_begun_postcopy() { grep -sF '"text":"post-copy: ' "$LAB_STATE/said.json" >/dev/null; }
+begins_postcopy() { has_begun_postcopy || has_ended "$starter"; }
 is_stopped() { lab exec admin pgrep -x -r T vmigrate >/dev/null; }
 stopped_or_ended() { is_stopped || ! kill -0 "$starter" 2>/dev/null; }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
@@ -155,21 +171,28 @@ agrees() { # WHAT CODE
     esac
 }
 
-# What a person does whom vmigrate has told that it cannot tell.
+# What a person does whom vmigrate has told that it cannot tell. Neither half of a guest is touched that is on both hosts,
+# and nothing is resumed on $here that has run on $there.
 rescue() {
-    local host=$here
+    local host last_seen=$here
+    if is_on_both; then
+        return
+    fi
+    ! went_there || last_seen=$there
     if [ "$(runs_on)" = "host1 host2" ]; then
         lab exec "$here" virsh destroy g >/dev/null
         return
     fi
-    for host in "$here" "$there"; do
-        if [ "$(state_on "$host" g)" = paused ] && [ "$(state_on "$there" g)" != "$(state_on "$here" g)" ]; then
+    for host in "$last_seen" "$there"; do
+        if [ "$(state_on "$host" g)" = paused ] && [[ $(reason_on "$host") != *post-copy* ]] &&
+            [ "$(state_on "$there" g)" != "$(state_on "$here" g)" ]; then
             lab exec "$host" virsh resume g >/dev/null && return
         fi
     done
+    [ -z "$(runs_on)" ] || lacks_memory || return 0
     # lost: started again where it was last, with that disk
-    host=$here
-    ! went_there || host=$there
+    host=$last_seen
+    for_each_remains virsh destroy g
     is_defined "$host" || lab exec "$host" virsh define "$xml" >/dev/null || true
     lab exec "$host" virsh start g >/dev/null || problem "it does not start on $host"
     boots=$((boots + 1))
@@ -177,6 +200,14 @@ rescue() {
     ! on_switches || lab location g "$host"
     now=$(lab clock)
     eventually 60 beats || problem "a guest that was started again is silent"
+}
+# It runs on $there, and the memory that it lacks is gone.
+lacks_memory() { [[ $(reason_on "$there") == *"(post-copy"* ]] && [[ $(reason_on "$here") != "paused (post-copy"* ]]; }
+for_each_remains() { # COMMAND...
+    local host
+    for host in "$here" "$there"; do
+        ! lab exec "$host" virsh domid g 2>/dev/null | grep "[0-9]" >/dev/null || lab exec "$host" "$@" >/dev/null
+    done
 }
 
 nothing_left() {
@@ -212,20 +243,29 @@ nothing_left() {
 # cell PHASE FAULT: one of ok, told, n.a. and FAIL in $verdict, in $problems what differed
 # shellcheck disable=SC2034  # for who sources this
 cell() {
-    local phase=$1
+    local phase=$1 rate=10M
     fault=$2 problems=() told='' verdict=ok
     [ -z "$(not_applicable "$phase" "$fault")" ] || { verdict=n.a.; return; }
     # shellcheck disable=SC2046  # options are words
     set -- $(options_for "$phase")
-    eventually 30 writes 10M || problem "the guest does not answer"
+    [ "$phase" != postcopy ] || rate=40M # so that enough of its memory remains
+    eventually 30 writes "$rate" || problem "the guest does not answer"
     [ "$phase" != handover ] || slow_link
     if [ "$fault" = disk-full ]; then
-        begin "full:$phase" "$@"
+        begin "full:$(line_of "$phase")" "$@"
     else
-        begin "stop:$phase" "$@"
+        begin "stop:$(line_of "$phase")" "$@"
+        if [ "$phase" = postcopy ]; then
+            eventually 60 begins_postcopy || problem "no post-copy: $(said)"
+            slow_link 4mbit
+        fi
         eventually 60 stopped_or_ended || problem "neither stopped nor ended"
         if is_stopped; then
+            if [ "$phase" = postcopy ]; then
+                is_on_both || problem "no post-copy: $(reason_on "$here") and $(reason_on "$there"); $(said)"
+            fi
             inject "$fault"
+            [ "$phase" != postcopy ] || fast_link
             lab exec admin pkill -CONT -x vmigrate || true
         else
             problem "it did not come to $phase: $(said)"
@@ -233,6 +273,7 @@ cell() {
     fi
     ends "$starter" "start"
     first=$code
+    [ "$phase" != postcopy ] || has_begun_postcopy || problem "not by post-copy: $(said)"
     heal
     hurry
     [ "$fault" = disk-full ] || agrees start "$first"
@@ -240,7 +281,8 @@ cell() {
     case $code in
     5)
         told=1
-        [[ $out == *source:* || $out == *daemons* || $out == *paused* ]] || problem "it does not say where to look: $out"
+        [[ $out == *source:* || $out == *daemons* || $out == *paused* || $out == *"end neither"* ]] ||
+            problem "it does not say where to look: $out"
         rescue
         recover
         ;;

@@ -2,40 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A host is emptied, two guests at a time. One cannot leave: it stays, runs and is named. The process is killed half-way,
 # another one goes on. A guest that comes meanwhile leaves, too. restore brings all home.
-. "$(dirname "$0")/vm-common.sh"
-lab up 3
-config=$LAB_STATE/vmigrate.toml
-sed -i '/^migration-host/a migrations-out = 2' "$config"
-make() { make_guest "$@" --memory 128M --workload "dirty-rate=256K memory=16M verify-rate=1M transactions=20"; }
-pids=()
-for name in g1 g2 g3 bound; do
-    make "$name" &
-    pids+=($!)
-done
-make late --host host2 &
-pids+=($!)
-for pid in "${pids[@]}"; do wait "$pid" || fail "a guest was not made"; done
+. "$(dirname "$0")/evacuate-common.sh"
+hosts_up 3
+make_guests g1 g2 g3 bound late@host2
 since=$(lab clock)
-
-# a network that is on host1 alone
-lab exec host1 ip link add br-own type bridge
-lab exec host1 ip link set br-own up
-lab exec host1 virsh -q attach-interface bound bridge br-own --live --config
+tie_to_host1 bound
 all=(g1 g2 g3 late)
-host_of() { # NAME
-    local host
-    for host in host1 host2 host3; do
-        [ "$(state_on "$host" "$1")" != running ] || echo "$host"
-    done
-}
-verdict() { jq -r "select(.event == \"guest\" and .guest == \"$1\") | \"\(.outcome) \(.destination)\"" "$log"; }
 
 expect_code 6 evacuate host1 --dry-run
 grep -q "'bound'.*stays" <<<"$out" || fail "who cannot leave is not in the plan: $out"
 grep -q "'bound': .*bridge br-own" <<<"$out" || fail "why it cannot is not said: $out"
 [ -z "$(vm history --json)" ] || fail "a dry run has moved somebody"
 
-log=$LAB_STATE/evacuate.json
 vm evacuate host1 --bandwidth 12MiB/s --json >"$log" 2>"$log.err" &
 manager=$!
 begun() { [ "$(grep -c '"begins"' "$log")" -ge "$1" ]; }

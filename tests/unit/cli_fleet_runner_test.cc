@@ -273,5 +273,8 @@ TEST_CASE("exit codes of an evacuation") {
           kExitStays);
     CHECK(exit_code(rows({{State::unknown, 1}, {State::moved, 1}}), true) == kExitUnknown);
     history::EvacuationGuest stopped{{"u", "n"}, "a", "", kStopped, 0, "", {}};
-    CHECK(exit_code({stopped}, false) == kExitBlocked);
+    CHECK(exit_code({stopped}, false) == kExitDone);
+    auto guests = rows({{State::moved, 1}, {State::unmovable, 0}});
+    guests.push_back(stopped);
+    CHECK(exit_code(guests, false) == kExitPartly);
 }

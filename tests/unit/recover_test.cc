@@ -119,8 +119,7 @@ TEST_CASE("a volume that was only intended is removed only if nobody wrote to it
 }
 
 TEST_CASE("the source's disks go only when nothing of the guest is left there") {
-    for (const auto left :
-         {GuestState::absent, GuestState::shut_off, GuestState::paused, GuestState::unreachable}) {
+    for (const auto left : {GuestState::absent, GuestState::paused, GuestState::unreachable}) {
         Stage stage;
         stage.world.source = left;
         stage.world.destination = GuestState::running;
@@ -201,6 +200,38 @@ TEST_CASE("a guest that was lost is not waited for like one that may come back")
     CHECK(record->outcome == Outcome::unknown);
     CHECK(record->reason.find("runs nowhere") != std::string::npos);
     CHECK(stage.world.clock.elapsed() < seconds(6));
+}
+
+TEST_CASE("a definition that libvirt has not handed over is, and then no volume stays behind") {
+    for (const bool refused : {false, true}) {
+        Stage stage;
+        stage.world.source = GuestState::shut_off;
+        stage.world.destination = GuestState::running;
+        auto unfinished = died_in(Phase::switched);
+        unfinished.remains.volumes = {{.target = "vda", .source_path = "/there/a.img"}};
+        stage.world.failing_call = refused ? 4 : 0;  // intent, commit, done
+        const auto record = recover(unfinished, {}, stage.edges);
+        REQUIRE(record);
+        CHECK(did(stage, "hand over definition  -> fails") == refused);
+        CHECK(record->outcome == (refused ? Outcome::moved_with_problems : Outcome::moved));
+        CHECK(did(stage, "remove volume") == !refused);
+        if (refused) {
+            CHECK(record->problems.front().find("still defines the guest (injected") !=
+                  std::string::npos);
+        }
+    }
+}
+
+TEST_CASE("a definition that is to stay on the source does") {
+    Stage stage;
+    stage.world.source = GuestState::shut_off;
+    stage.world.destination = GuestState::running;
+    auto unfinished = died_in(Phase::switched);
+    unfinished.remains.keeps_definition = true;
+    const auto record = recover(unfinished, {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::moved);
+    CHECK(!did(stage, "hand over definition"));
 }
 
 TEST_CASE("what is paused on the source is not to be resumed when it has run on the destination") {
