@@ -44,7 +44,7 @@ constexpr Bytes kUsualBlock = kibibytes(64);
 
 /// Of a guest that dirties no more than this share of what is sent, each iteration leaves no more
 /// than this share of the one before.
-constexpr double kDirtiesLittle = 0.1;
+constexpr double kDirtiesLittle = 0.25;
 constexpr milliseconds kShortLimit{20};
 
 constexpr unsigned kMostDelayed = 60;

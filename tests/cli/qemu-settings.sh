@@ -23,7 +23,7 @@ if grep -q "compression off: " "$work/out"; then fail "a choice that somebody el
 # what somebody has measured before
 run 3 plan web1 --to b --no-measure --dirty-rate 1MiB/s --bandwidth 100
 out_has "downtime limit 20 ms: the guest dirties 1.0 MiB/s and 100.0 MiB/s can be sent"
-run 3 plan web1 --to b --no-measure --dirty-rate 20MiB/s --bandwidth 100
+run 3 plan web1 --to b --no-measure --dirty-rate 30MiB/s --bandwidth 100
 if grep -q "downtime limit" "$work/out"; then fail "a short downtime limit for a guest that dirties much"; fi
 refused 2 "--dirty-rate: " plan web1 --to b --dirty-rate much
 

@@ -216,7 +216,9 @@ TEST_CASE("a short downtime limit for a guest that dirties little of what can be
     CHECK(c.says("downtime limit 20 ms: the guest dirties 9.5 MiB/s and 95.4 MiB/s can be sent"));
     CHECK(c.chosen().options.asked.empty());
 
-    c.memory.dirty_rate = BytesPerSecond{10'000'001};
+    c.memory.dirty_rate = BytesPerSecond{25'000'000};
+    CHECK(limit() == milliseconds(20));
+    c.memory.dirty_rate = BytesPerSecond{25'000'001};
     CHECK(limit() == milliseconds(300));
     c.memory.dirty_rate = BytesPerSecond{};
     c.request.options.downtime_limit = milliseconds(10);  // as a default that is shorter
