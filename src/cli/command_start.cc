@@ -40,6 +40,7 @@ struct Manner {
     bool json = false;
     bool wait_drain = false;
     std::string probe;  ///< address to ask while the guest moves; empty: none
+    std::optional<BytesPerSecond> dirty_rate;  ///< of the guest, when it is known
 };
 
 /// Plans and runs; `detached` is set in the child of --detach and takes the migration's id.
@@ -54,7 +55,7 @@ int migrate(const Config& config, const Request& request, const Manner& manner,
         return complain(store.error());
     }
     const libvirt::EventLoop loop;
-    const auto planned = plan_migration(config, request, **store);
+    const auto planned = plan_migration(config, request, **store, manner.dirty_rate);
     if (!planned) {
         return complain(planned.error());
     }
@@ -129,6 +130,7 @@ int run_start(const Words& words) {
         return kExitUsage;
     }
     manner.json = arguments.json();
+    manner.dirty_rate = options.dirty_rate();
     const auto request = options.request(*config);
     if (!request) {
         return complain(request.error());

@@ -19,7 +19,8 @@ constexpr milliseconds kBetweenRequests{500};
 /// his share from the others before.
 constexpr milliseconds kBetweenProgress{200};
 /// The survey has measured the guests. Measuring one again takes longer than it can gain when the
-/// guest dirties little of what the link carries, is moved soon, and its memory is sent as it is.
+/// guest dirties little of what the link carries, and is moved soon. Only what its memory is like
+/// is looked at, where that may be compressed.
 constexpr double kIdle = 0.1;
 constexpr milliseconds kQuick{20'000};
 /// A change of free memory that may make a difference.
@@ -66,8 +67,11 @@ std::vector<std::string> EvacuationWorld::start_words(const fleet::StartMove& mo
     if (move.bandwidth.count > 0) {
         words.insert(words.end(), {"--bandwidth", fmt::format("{}B/s", move.bandwidth.count)});
     }
-    if (is_quick(move)) {
-        words.emplace_back("--no-measure");
+    if (const auto rate = rate_if_quick(move)) {
+        words.insert(words.end(), {"--dirty-rate", fmt::format("{}B/s", rate->count)});
+        if (!survey_.may_choose_lz4(move.uuid)) {
+            words.emplace_back("--no-measure");
+        }
     }
     if (move.hurried) {
         for (const auto& [key, value] : hurried()) {
@@ -78,11 +82,11 @@ std::vector<std::string> EvacuationWorld::start_words(const fleet::StartMove& mo
     return words;
 }
 
-bool EvacuationWorld::is_quick(const fleet::StartMove& move) const {
+std::optional<BytesPerSecond> EvacuationWorld::rate_if_quick(const fleet::StartMove& move) const {
     const auto rate = survey_.dirty_rate(move.uuid);
     const auto bandwidth = move.bandwidth.count > 0 ? move.bandwidth : fleet::kAssumedBandwidth;
-    return rate && *rate < bandwidth * kIdle && move.expected < kQuick &&
-           !survey_.may_choose_lz4(move.uuid);
+    const bool quick = rate && *rate < bandwidth * kIdle && move.expected < kQuick;
+    return quick ? rate : std::nullopt;
 }
 
 Result<void> EvacuationWorld::begin(const fleet::StartMove& move, const std::string& from) {

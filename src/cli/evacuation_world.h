@@ -53,7 +53,7 @@ class EvacuationWorld final : public FleetWorld {
 
     std::vector<std::string> start_words(const fleet::StartMove& move,
                                          const std::string& from) const;
-    bool is_quick(const fleet::StartMove& move) const;
+    std::optional<BytesPerSecond> rate_if_quick(const fleet::StartMove& move) const;
     std::optional<history::Entry> newest_migration(const std::string& uuid, std::int64_t after);
     void note_end(const MoveProcesses::Ended& ended, std::vector<fleet::Happening>& happenings);
     void look_at_moves(std::vector<fleet::Happening>& happenings);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <future>
+#include <thread>
 
 #include "base/text.h"
 #include "cli/checks.h"
@@ -17,6 +18,8 @@ namespace {
 
 /// The shortest window that libvirt measures a dirty rate over.
 constexpr milliseconds kDirtyWindow = seconds(1);
+/// With a dirty rate that is known: as long as it takes to tell how busy processors are.
+constexpr milliseconds kShortWindow{250};
 /// A host that is silent for this long is taken for unreachable.
 constexpr milliseconds kPatience = seconds(5);
 
@@ -70,16 +73,27 @@ std::optional<Error> twins(const std::vector<Scouted>& scouts, const Config& con
 
 /// Measures on a session of its own, beside the surveys that use the source's session.
 std::future<MemoryFacts> measure(const libvirt::HostAccess& access, const GuestFacts& guest,
-                                 bool wanted) {
-    return std::async(std::launch::async, [access, &guest, wanted] {
-        if (!wanted || guest.state == GuestState::shut_off) {
-            return MemoryFacts{};
+                                 bool wanted, std::optional<BytesPerSecond> known) {
+    return std::async(std::launch::async, [access, &guest, wanted, known] {
+        MemoryFacts facts;
+        if (wanted && guest.state != GuestState::shut_off) {
+            const auto started = std::chrono::steady_clock::now();
+            if (auto session = libvirt::Session::open(access, kPatience)) {
+                facts = libvirt::measure_memory(**session, guest,
+                                                known ? milliseconds(0) : kDirtyWindow)
+                            .value_or(MemoryFacts{});
+            }
+            if (known) {
+                std::this_thread::sleep_until(started + kShortWindow);
+                facts.window = std::max(facts.window, kShortWindow);
+            }
         }
-        auto session = libvirt::Session::open(access, kPatience);
-        if (!session) {
-            return MemoryFacts{};
+        if (known) {
+            facts.dirty_rate = known;
+            facts.dirty_window = kDirtyWindow;
+            facts.dirty_method = "page-sampling before";
         }
-        return libvirt::measure_memory(**session, guest, kDirtyWindow).value_or(MemoryFacts{});
+        return facts;
     });
 }
 
@@ -289,8 +303,8 @@ Result<std::size_t> pick_source(const std::string& wanted, const std::vector<Sig
                 fmt::format("guest {} {}", quoted(wanted), fmt::format(fmt::runtime(what), where)));
 }
 
-Result<Planned> plan_migration(const Config& config, const Request& request,
-                               history::Store& store) {
+Result<Planned> plan_migration(const Config& config, const Request& request, history::Store& store,
+                               std::optional<BytesPerSecond> dirty_rate) {
     const auto hosts = hosts_to_ask(config, request);
     if (!hosts) {
         return fail(hosts.error());
@@ -309,7 +323,8 @@ Result<Planned> plan_migration(const Config& config, const Request& request,
     }
     auto& source = (*scouts)[*source_index];
 
-    auto memory = measure(source.session->access(), *source.guest, request.options.measure);
+    auto memory =
+        measure(source.session->access(), *source.guest, request.options.measure, dirty_rate);
     const auto emulators = store.emulators();
     auto surveyed = survey_destinations(*scouts, *source_index, request, *emulators);
     if (!surveyed) {

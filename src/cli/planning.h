@@ -22,9 +22,11 @@ struct Planned {
     std::unique_ptr<libvirt::Session> destination;
 };
 
-/// REQUIRES: an EventLoop exists. Errors: usage and not_found (names), unreachable, denied,
-/// blocked (two hosts with one UUID, guest on two hosts, no host fits), hypervisor.
-Result<Planned> plan_migration(const Config& config, const Request& request, history::Store& store);
+/// With the guest's dirty rate, lately measured by libvirt, only the content of its memory is
+/// looked at. REQUIRES: an EventLoop exists. Errors: usage and not_found (names), unreachable,
+/// denied, blocked (two hosts with one UUID, guest on two hosts, no host fits), hypervisor.
+Result<Planned> plan_migration(const Config& config, const Request& request, history::Store& store,
+                               std::optional<BytesPerSecond> dirty_rate = std::nullopt);
 
 /// The hosts that planning has to talk to: destination and source when both are named, else all.
 /// Error (usage, not_found). Pure.

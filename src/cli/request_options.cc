@@ -59,6 +59,17 @@ void RequestOptions::add_move(CLI::App& app) {
         ->type_name("HOST");
     app.add_option("--to", plain_.to, "Host it moves to; default: the best one, with the reason")
         ->type_name("HOST");
+    app.add_option_function<std::string>(
+           "--dirty-rate",
+           [this](const std::string& text) {
+               const auto rate = parse_rate(text);
+               if (!rate) {
+                   throw CLI::ValidationError("--dirty-rate", rate.error().message);
+               }
+               dirty_rate_ = *rate;
+           },
+           "What libvirt has just measured of the guest; only content is looked at")
+        ->type_name("RATE");
 }
 
 CLI::Option* RequestOptions::add_key_flag(CLI::App& app, const char* option, const char* key,

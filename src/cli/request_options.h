@@ -25,6 +25,8 @@ class RequestOptions {
     Result<Request> request(const Config& config) const { return request_for(config, guest_); }
     /// The same, for a guest that is named elsewhere.
     Result<Request> request_for(const Config& config, const std::string& guest) const;
+    /// What libvirt has measured lately of what the guest dirties: it is not measured again.
+    const std::optional<BytesPerSecond>& dirty_rate() const { return dirty_rate_; }
 
   private:
     /// A flag or option that stands for one key of a policy.
@@ -52,6 +54,7 @@ class RequestOptions {
     std::vector<Assignment> assignments_;
     Words sets_;
     Words migrate_disks_;
+    std::optional<BytesPerSecond> dirty_rate_;
     std::optional<std::string> xml_;
     std::optional<std::string> persistent_xml_;
     bool accepted_ = false;  ///< flags of virsh that change nothing here

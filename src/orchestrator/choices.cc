@@ -42,6 +42,11 @@ constexpr Bytes kLeastBlock = kibibytes(4);
 constexpr Bytes kMostBlock = mebibytes(1);
 constexpr Bytes kUsualBlock = kibibytes(64);
 
+/// Of a guest that dirties no more than this share of what is sent, each iteration leaves no more
+/// than this share of the one before.
+constexpr double kDirtiesLittle = 0.25;
+constexpr milliseconds kShortLimit{20};
+
 constexpr unsigned kMostDelayed = 60;
 constexpr double kRoomForHot = 1.25;
 
@@ -245,6 +250,20 @@ std::string choose_block_size(const GuestFacts& guest, const std::vector<VolumeM
         now ? "while it was measured" : "since its start");
 }
 
+/// What remains is sent while nothing runs, and an iteration or two more leave next to nothing of
+/// it. Should they leave more than was expected, the live policy raises the limit.
+std::string choose_downtime_limit(const MemoryFacts& memory, const BandwidthChoice& bandwidth,
+                                  Options& options) {
+    if (!memory.dirty_rate || *memory.dirty_rate > bandwidth.expected * kDirtiesLittle ||
+        options.downtime_limit <= kShortLimit) {
+        return {};
+    }
+    options.downtime_limit = kShortLimit;
+    return fmt::format("downtime limit {}: the guest dirties {} and {} can be sent",
+                       format_time(kShortLimit), format_rate(*memory.dirty_rate),
+                       format_rate(bandwidth.expected));
+}
+
 /// QEMU itself leaves alone what is not hot; only its room for hot memory is chosen here.
 std::string choose_delay(const GuestFacts& guest, const MemoryFacts& memory, Options& options) {
     const auto profile = profile_of(memory, guest.memory);
@@ -282,6 +301,12 @@ Chosen choose_options(const Request& request, const GuestFacts& guest, const Hos
         options.mig_block_size = kUsualBlock;
         if (storage.mode == StorageMode::copy_in_stream) {
             chosen.notes.push_back(choose_block_size(guest, storage.volumes, options));
+        }
+    }
+    if (guest.state == GuestState::running && bandwidth.expected.count > 0 &&
+        !options.asked.contains("downtime-limit")) {
+        if (auto note = choose_downtime_limit(memory, bandwidth, options); !note.empty()) {
+            chosen.notes.push_back(std::move(note));
         }
     }
     if (guest.state == GuestState::running && options.ram_delay_save_percent > 0 &&

@@ -18,8 +18,8 @@ struct Chosen {
     std::vector<std::string> notes;  ///< each choice in one sentence, with its figures
 };
 
-/// Compression and its acceleration, parallel connections, block size of disks in the stream, share
-/// of the memory that is sent late. `options.asked` stays as it is.
+/// Compression and its acceleration, parallel connections, block size of disks in the stream,
+/// downtime limit, share of the memory that is sent late. `options.asked` stays as it is.
 Chosen choose_options(const Request& request, const GuestFacts& guest, const HostFacts& source,
                       const DestinationFacts& destination, const MemoryFacts& memory,
                       const BandwidthChoice& bandwidth);

@@ -166,8 +166,8 @@ std::vector<OptionKey> make_keys() {
              "Lower it when the link carries storage or guest traffic too.", "As for bandwidth."},
             "percent", &Options::bandwidth_share_percent, 1, 100),
         time_key({"downtime-limit",
-                  "Downtime limit asked of QEMU at the start; raised in steps while the guest does "
-                  "not converge.",
+                  "Downtime limit asked of QEMU at the start, 20ms of a guest that dirties little "
+                  "unless this is set; raised in steps while it does not converge.",
                   "Lower it for guests that notice short pauses.",
                   "A lower limit means more iterations before the switchover."},
                  &Options::downtime_limit),

@@ -20,6 +20,13 @@ grep -q "ok *qemu-settings" "$work/out" || fail "compression=auto is refused"
 run 3 plan web1 --to b --no-measure --compression off --bandwidth 10
 if grep -q "compression off: " "$work/out"; then fail "a choice that somebody else made"; fi
 
+# what somebody has measured before
+run 3 plan web1 --to b --no-measure --dirty-rate 1MiB/s --bandwidth 100
+out_has "downtime limit 20 ms: the guest dirties 1.0 MiB/s and 100.0 MiB/s can be sent"
+run 3 plan web1 --to b --no-measure --dirty-rate 30MiB/s --bandwidth 100
+if grep -q "downtime limit" "$work/out"; then fail "a short downtime limit for a guest that dirties much"; fi
+refused 2 "--dirty-rate: " plan web1 --to b --dirty-rate much
+
 run 3 plan web1 --to b --no-measure --compression lz4 --parallel
 out_has "compression=lz4: "
 grep -q "FAILED *qemu-settings" "$work/out" || fail "compression=lz4 is not refused"

@@ -206,3 +206,30 @@ TEST_CASE("more room for hot memory only where more is seen to be hot") {
     c.request.options.asked.insert("ram-delay-save-percent");
     CHECK(percent() == 20);
 }
+
+TEST_CASE("a short downtime limit for a guest that dirties little of what can be sent") {
+    Case c;
+    const auto limit = [&] { return c.chosen().options.downtime_limit; };
+    CHECK(limit() == milliseconds(300));  // nobody knows what it dirties
+    c.memory.dirty_rate = BytesPerSecond{10'000'000};
+    CHECK(limit() == milliseconds(20));
+    CHECK(c.says("downtime limit 20 ms: the guest dirties 9.5 MiB/s and 95.4 MiB/s can be sent"));
+    CHECK(c.chosen().options.asked.empty());
+
+    c.memory.dirty_rate = BytesPerSecond{25'000'000};
+    CHECK(limit() == milliseconds(20));
+    c.memory.dirty_rate = BytesPerSecond{25'000'001};
+    CHECK(limit() == milliseconds(300));
+    c.memory.dirty_rate = BytesPerSecond{};
+    c.request.options.downtime_limit = milliseconds(10);  // as a default that is shorter
+    CHECK(limit() == milliseconds(10));
+    c.request.options.downtime_limit = milliseconds(100);
+    c.request.options.asked.insert("downtime-limit");
+    CHECK(limit() == milliseconds(100));
+    c.request.options.asked.clear();
+    c.guest.state = GuestState::paused;
+    CHECK(limit() == milliseconds(100));
+    c.guest.state = GuestState::running;
+    c.bandwidth.expected = {};
+    CHECK(limit() == milliseconds(100));
+}
