@@ -35,6 +35,10 @@ class ObservedHypervisor final : public Hypervisor {
     Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override {
         return real_.remove_volume(side, volume, removal);
     }
+    Result<DiskComparison> compare_disk(const VolumeMove& volume) override {
+        return real_.compare_disk(volume);
+    }
+    Result<void> resume_guest(Side side) override { return real_.resume_guest(side); }
     Result<void> start(const MigrationCall& call) override { return real_.start(call); }
     void end_call() override { real_.end_call(); }
     Result<Sample> sample() override { return real_.sample(); }
