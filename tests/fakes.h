@@ -60,6 +60,7 @@ struct World {
     std::optional<Side> owes_answer;  ///< whose QEMU hangs
     std::vector<Setting> tunes;       ///< as `vmigrate tune` asks for them
     bool call_ended = false;
+    std::string differs;               ///< the disk whose copy is not what the source has
     std::vector<milliseconds> limits;  ///< that were asked for
     struct Throttle {
         unsigned percent = 0;
@@ -165,6 +166,25 @@ class FakeHypervisor final : public Hypervisor {
         }
         return handed;
     }
+    Result<DiskComparison> compare_disk(const VolumeMove& volume) override {
+        if (auto read = world_.act("compare disk " + volume.target); !read) {
+            return fail(read.error());
+        }
+        world_.clock.advance_to(world_.clock.now() + kComparing);
+        DiskComparison comparison{volume.capacity, volume.capacity, volume.capacity, std::nullopt};
+        if (volume.target == world_.differs) {
+            comparison.compared = comparison.first_difference.emplace(Bytes{4096});
+        }
+        return comparison;
+    }
+    Result<void> resume_guest(Side side) override {
+        auto resumed = world_.act(fmt::format("resume the guest on {}", name_of(side)));
+        if (resumed) {
+            world_.destination = GuestState::running;
+            events_.at(world_.clock.elapsed(), Event{GuestResumed{}, side, {}}, nullptr);
+        }
+        return resumed;
+    }
     Result<void> start(const MigrationCall& call) override {
         std::string settings;
         for (const auto& [name, on] : call.qemu.capabilities) {
@@ -264,6 +284,7 @@ class FakeHypervisor final : public Hypervisor {
     bool owes_answer(Side side) override { return world_.owes_answer == side; }
 
   private:
+    static constexpr milliseconds kComparing{700};
     World& world_;
     ScriptedEvents& events_;
 };

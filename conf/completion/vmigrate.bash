@@ -24,7 +24,7 @@ _vmigrate_keys() {
         switchover-reserve switchover-hold max-iterations early-exit stall timeout timeout-action auto-converge \
         throttle-stall throttle-direct-within throttle-hold io-qos io-qos-stall io-qos-start \
         io-qos-step io-qos-floor postcopy postcopy-resume compression lz4-acceleration \
-        bypass-compression ram-save-max-wait ram-delay-save-percent mig-block-size verify-ram parallel-connections transport \
+        bypass-compression ram-save-max-wait ram-delay-save-percent mig-block-size verify-ram verify-disks parallel-connections transport \
         peer-to-peer tls storage persist-destination undefine-source remove-source-disks measure \
         sample-interval
 }
@@ -44,7 +44,7 @@ _vmigrate() {
         --listen-address --graphicsuri --copy-storage-all --copy-storage-inc --migrate-disks
         --unsafe --abort-on-error
         --compression --lz4-acceleration --bypass-compression --ram-save-max-wait
-        --ram-delay-save-percent --mig-block-size --verify-ram --observe-only"
+        --ram-delay-save-percent --mig-block-size --verify-ram --verify-disks --observe-only"
     local move="$ways --from --to --dirty-rate --persistent --transient --undefinesource --keep-source --suspend
         --offline --emulator --dname --xml --persistent-xml"
     local many="--max-parallel --bandwidth --deadline --order --policy --dry-run --wait --detach

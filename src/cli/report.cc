@@ -222,6 +222,13 @@ std::string plan_summary(const Plan& plan) {
                               prediction_line(plan.prediction));
 }
 
+std::string comparison(const Measures& measures) {
+    return known(measures.disks, [](const DiskMeasures& disks) {
+        return fmt::format("{}, {} mismatch(es), in {} of the blackout",
+                           format_bytes(disks.compared), disks.mismatches, format_time(disks.took));
+    });
+}
+
 std::string measures_text(const Measures& measures, const Json& plan) {
     const auto predicted = [&](const char* key, auto format) {
         return stored(plan, "prediction", key, format);
@@ -244,6 +251,7 @@ std::string measures_text(const Measures& measures, const Json& plan) {
          {"blackout", asked("blackout_ceiling_ms", as_limit), predicted("blackout_ms", as_time),
           known(measures.blackout, milli)},
          {"network", "-", "-", network(measures)},
+         {"disks compared", "-", "-", comparison(measures)},
          {"effect on the guest", "-", "-", effect(measures)},
          {"processor time", "-", "-",
           fmt::format("source {}, destination {}", known(measures.source_cpu, format_time),
@@ -267,6 +275,11 @@ std::string outcome_text(const Record& record, const Json& plan) {
                                source, record.id);
             break;
         case Outcome::unknown:
+            if (record.measures.disks && record.measures.disks->mismatches > 0) {
+                text = fmt::format("{} stands still on {} (migration {})", guest, destination,
+                                   record.id);
+                break;
+            }
             text = fmt::format(
                 "nobody can tell who has {}; look at {} and {}, then run 'vmigrate "
                 "recover {}'",

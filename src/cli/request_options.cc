@@ -158,6 +158,8 @@ void RequestOptions::add_qemu(CLI::App& app) {
                    "What one write makes QEMU send again while it copies disks");
     add_key_flag(app, "--verify-ram", "verify-ram", "yes",
                  "Compare all memory of both sides before the guest runs there");
+    add_key_flag(app, "--verify-disks", "verify-disks", "yes",
+                 "Compare copied disks of both sides before the guest runs there");
 }
 
 void RequestOptions::add_storage(CLI::App& app) {

@@ -60,6 +60,12 @@ void write_outcome(const SQLite::Database& database, std::int64_t id, const Reco
                 probe->sent, probe->lost, probe->duplicated, probe->reordered, probe->longest_gap,
                 id);
     }
+    if (const auto& disks = measures.disks) {
+        execute(database,
+                "UPDATE migrations SET disks_compared_bytes = ?, disk_mismatches = ?, "
+                "disks_compared_ms = ? WHERE id = ?",
+                disks->compared, disks->mismatches, disks->took, id);
+    }
 }
 
 /// Whether `entry` may be taken over now; `lease` is the one on its guest.

@@ -26,6 +26,7 @@ constexpr const char* kSelectEntry =
     "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
     "bandwidth_mean_bytes_per_s, iterations, write_limited_ms, write_limit_min_bytes_per_s, "
     "probe_sent, probe_lost, probe_duplicated, probe_reordered, probe_longest_gap_us, "
+    "disks_compared_bytes, disk_mismatches, disks_compared_ms, "
     "l.migration_id, l.holder_machine, l.holder_boot, l.holder_pid_namespace, l.holder_pid, "
     "l.holder_started, "
     "d.migration_id, state, d.began_unix_us, d.ended_unix_us, relayed_packets, quiet_after_ms, "
@@ -88,6 +89,20 @@ std::optional<ProbeCounts> probe_in(Row& row) {
     return counts;
 }
 
+/// Three columns; all or none of them are NULL.
+std::optional<DiskMeasures> disks_in(Row& row) {
+    const auto compared = row.take<std::optional<Bytes>>();
+    if (!compared) {
+        constexpr int kOthers = 2;
+        row.skip(kOthers);
+        return std::nullopt;
+    }
+    DiskMeasures disks;
+    disks.compared = *compared;
+    row >> disks.mismatches >> disks.took;
+    return disks;
+}
+
 Entry entry_of(const SQLite::Statement& statement) {
     Row row(statement);
     Entry entry;
@@ -108,6 +123,7 @@ Entry entry_of(const SQLite::Statement& statement) {
         measures.bandwidth_mean >> measures.iterations >> measures.write_limited >>
         measures.write_limit_min;
     measures.probe = probe_in(row);
+    measures.disks = disks_in(row);
 
     const bool leased = row.take<std::optional<std::int64_t>>().has_value();
     if (const auto holder = holder_in(row, leased); holder && !entry.outcome) {

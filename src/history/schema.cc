@@ -225,8 +225,15 @@ ALTER TABLE migrations ADD COLUMN probe_reordered INTEGER;
 ALTER TABLE migrations ADD COLUMN probe_longest_gap_us INTEGER;
 )sql";
 
+// Whether the copies of disks were what the source had; NULL: they were not compared.
+constexpr std::string_view kComparisons = R"sql(
+ALTER TABLE migrations ADD COLUMN disks_compared_bytes INTEGER;
+ALTER TABLE migrations ADD COLUMN disk_mismatches INTEGER;
+ALTER TABLE migrations ADD COLUMN disks_compared_ms INTEGER;
+)sql";
+
 constexpr std::array kSteps = {kFirst,  kTunes,       kWriteLimits, kForecasts, kLocations,
-                               kDrains, kEvacuations, kEmulators,   kProbes};
+                               kDrains, kEvacuations, kEmulators,   kProbes,    kComparisons};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

@@ -27,19 +27,40 @@ GuestState state_before(const Json& plan) {
     return GuestState::running;
 }
 
+std::vector<VolumeMove> volumes_in(const Json& call) {
+    std::vector<VolumeMove> result;
+    if (const auto volumes = part(call, "volumes"); volumes.is_array()) {
+        for (const auto& entry : volumes) {
+            if (auto volume = volume_from_json(entry.dump())) {
+                result.push_back(std::move(*volume));
+            }
+        }
+    }
+    return result;
+}
+
 /// What the plan meant to leave, or not, on the source.
 SourceRemains remains_in(const Json& call) {
     SourceRemains remains;
     remains.keeps_definition = !flag(call, "undefine_source", true);
-    const auto volumes = part(call, "volumes");
-    if (flag(call, "remove_source_disks", false) && volumes.is_array()) {
-        for (const auto& entry : volumes) {
-            if (auto volume = volume_from_json(entry.dump())) {
-                remains.volumes.push_back(std::move(*volume));
-            }
-        }
+    if (flag(call, "remove_source_disks", false)) {
+        remains.volumes = volumes_in(call);
     }
     return remains;
+}
+
+/// What the disks are to be compared of, and what was found already.
+ArrivalRules arrival_in(const Story& story, const Json& call) {
+    ArrivalRules rules;
+    rules.source = story.entry.source;
+    rules.destination = story.entry.destination;
+    rules.volumes = volumes_in(call);
+    for (const auto& row : story.steps) {
+        if (row.step == Step::compare_disks && row.done) {
+            rules.known = disk_check_from(row.detail);
+        }
+    }
+    return rules;
 }
 
 }  // namespace
@@ -54,6 +75,9 @@ Result<Unfinished> unfinished_from(const Story& story) {
     unfinished.paused_on_purpose = flag(plan, "paused_on_purpose", false);
     unfinished.remains = remains_in(call);
     unfinished.resumable = resumable_from_json(call);
+    if (flag(call, "verify_disks", false)) {
+        unfinished.arrival = arrival_in(story, call);
+    }
     if (const auto resuming = part(part(plan, "asked"), "postcopy_resume_ms");
         resuming.is_number_integer()) {
         unfinished.resuming = milliseconds(resuming.get<std::int64_t>());

@@ -46,7 +46,7 @@ class Judge {
     Judge(Session& destination, Session& source) : destination_(destination), source_(source) {}
 
     DiskReachFacts judge(const DiskFacts& disk) {
-        DiskReachFacts facts{disk.target, disk.source, DiskReach::undecided, {}};
+        DiskReachFacts facts{disk.target, disk.source, DiskReach::undecided, {}, false};
         if (disk.type == "network") {
             facts.reach = DiskReach::shared;
             facts.detail = "network storage";
@@ -57,6 +57,7 @@ class Judge {
             return facts;
         }
         facts.path = map_path(disk.source, destination_.access().path_map);
+        facts.source_in_pool = pool_covering(source_.connection(), disk.source) != nullptr;
         const bool declared = lies_under(disk.source, source_.access().shared_storage) &&
                               lies_under(facts.path, destination_.access().shared_storage);
         const auto pool = pool_covering(destination_.connection(), facts.path);

@@ -20,6 +20,7 @@ using ConnectionHandle = Handle<virConnect, virConnectClose>;
 using DomainHandle = Handle<virDomain, virDomainFree>;
 using PoolHandle = Handle<virStoragePool, virStoragePoolFree>;
 using VolumeHandle = Handle<virStorageVol, virStorageVolFree>;
+using StreamHandle = Handle<virStream, virStreamFree>;
 using NetworkHandle = Handle<virNetwork, virNetworkFree>;
 using InterfaceHandle = Handle<virInterface, virInterfaceFree>;
 using NodeDeviceHandle = Handle<virNodeDevice, virNodeDeviceFree>;

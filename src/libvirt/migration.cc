@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "base/text.h"
@@ -20,6 +21,7 @@
 #include "libvirt/progress.h"
 #include "libvirt/qmp.h"
 #include "libvirt/stream_disks.h"
+#include "libvirt/volume_content.h"
 #include "libvirt/volumes.h"
 
 namespace vmigrate::libvirt {
@@ -31,6 +33,7 @@ constexpr milliseconds kStatePatience = seconds(2);
 constexpr milliseconds kReconnectPatience = seconds(3);
 constexpr milliseconds kCallPatience = seconds(10);
 constexpr milliseconds kVolumePatience = std::chrono::minutes(5);
+constexpr milliseconds kPartPatience = std::chrono::minutes(1);
 constexpr int kUnansweredMax = 3;
 /// QEMU refuses for a moment when it has not looked lately at what remains, or the guest has just
 /// written much.
@@ -53,6 +56,8 @@ class Migration final : public Hypervisor {
     Result<void> make_volume(const VolumeMove& volume) override;
     Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override;
     Result<void> hand_over_definition() override;
+    Result<DiskComparison> compare_disk(const VolumeMove& volume) override;
+    Result<void> resume_guest(Side side) override;
     Result<void> start(const MigrationCall& call) override;
     void end_call() override;
     Result<Sample> sample() override;
@@ -263,6 +268,55 @@ Result<void> Migration::hand_over_definition() {
     auto undefined = ask_guest(source_, kCallPatience, undefine_idle);
     return !undefined && undefined.error().kind == ErrorKind::not_found ? Result<void>()
                                                                         : undefined;
+}
+
+// Both hosts are read at the same time.
+Result<DiskComparison> Migration::compare_disk(const VolumeMove& volume) {
+    const auto of_both = [&](auto read) {
+        auto here = std::async(std::launch::async, [&] {
+            return ask(source_, kPartPatience, [read, path = volume.source_path](auto* connection) {
+                return read(connection, path);
+            });
+        });
+        auto there = ask(destination_, kPartPatience, [read, path = volume.path](auto* connection) {
+            return read(connection, path);
+        });
+        return std::pair(here.get(), std::move(there));
+    };
+    const auto [here, there] = of_both(volume_size);
+    if (!here || !there) {
+        return fail(!here ? here.error() : there.error());
+    }
+    DiskComparison comparison{*here, *there, {}, std::nullopt};
+    const auto end = std::min(here->count, there->count);
+    PartLength length;
+    while (comparison.compared.count < end) {
+        const auto begin = comparison.compared.count;
+        const auto [one, other] = of_both([begin, size = std::min(length.now(), end - begin)](
+                                              auto* connection, const auto& path) {
+            return read_part(connection, path, begin, size);
+        });
+        if (!one || !other) {
+            return fail(!one ? one.error() : other.error());
+        }
+        const auto known = std::min(one->end, other->end);
+        if (const auto difference = first_difference(*one, *other)) {
+            comparison.compared = comparison.first_difference.emplace(Bytes{*difference});
+            return comparison;
+        }
+        length.saw(*one, *other);
+        comparison.compared = Bytes{known};
+    }
+    return comparison;
+}
+
+Result<void> Migration::resume_guest(Side side) {
+    return ask_guest(end(side), kCallPatience, [](virDomainPtr domain) -> Result<void> {
+        if (virDomainResume(domain) < 0) {
+            return fail(last_error("cannot resume the guest"));
+        }
+        return {};
+    });
 }
 
 Result<void> Migration::start(const MigrationCall& call) {

@@ -121,6 +121,7 @@ struct DiskReachFacts {
     std::string path;  ///< on the destination, after mapping
     DiskReach reach = DiskReach::undecided;
     std::string detail;
+    bool source_in_pool = false;  ///< a storage pool of the source has its folder
 };
 
 enum class CpuFit { same, superset, incompatible, undecided };

@@ -4,8 +4,8 @@
 // once as a script for tests. Events do not come through here but through an EventSource.
 //
 // Order of calls: (save_originals make_volume* start (sample | set_* | abort)* end_call)
-// guest_state* (pause_postcopy resume_postcopy end_call)* (restore_originals remove_volume* hand_over_definition?
-// remove_remains)?
+// guest_state* (pause_postcopy resume_postcopy end_call)* (compare_disk* resume_guest)?
+// (restore_originals remove_volume* hand_over_definition? remove_remains)?
 // Thread rule: one thread, that of the runner. REQUIRES: never from inside an event callback.
 // Errors: ErrorKind::hypervisor with libvirt's own text, ::unreachable when a daemon is gone.
 #pragma once
@@ -18,6 +18,16 @@
 #include "orchestrator/types.h"
 
 namespace vmigrate {
+
+/// A disk of the source and its copy, byte by byte.
+struct DiskComparison {
+    Bytes source_size;
+    Bytes destination_size;
+    Bytes compared;  ///< up to the first difference
+    std::optional<Bytes> first_difference;
+
+    bool equal() const { return source_size == destination_size && !first_difference; }
+};
 
 class Hypervisor {
   public:
@@ -44,6 +54,13 @@ class Hypervisor {
     /// Idempotent. Error: the guest does not run on the destination, or has a process on the
     /// source, or a daemon refuses; then the source still defines it.
     virtual Result<void> hand_over_definition() = 0;
+
+    /// Reads both ends of a copied disk, through the storage pools of both hosts. Holes are not
+    /// sent. Blocks as long as that takes; no part of it longer than a minute.
+    /// REQUIRES: raw on both sides, and nobody writes to either.
+    virtual Result<DiskComparison> compare_disk(const VolumeMove& volume) = 0;
+    /// Lets a guest run that is paused. Idempotent.
+    virtual Result<void> resume_guest(Side side) = 0;
 
     /// Starts the blocking call on its own thread; its end arrives as CallReturned.
     virtual Result<void> start(const MigrationCall& call) = 0;

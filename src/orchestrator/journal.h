@@ -24,6 +24,7 @@ enum class Step {
     save_originals,  ///< detail: the originals, JSON
     make_volume,     ///< detail: VolumeMove, JSON
     migrate,         ///< the libvirt call; detail: empty
+    compare_disks,   ///< leaves nothing; detail when done: what was found, JSON
     restore_originals,
     commit_network
 };

@@ -71,6 +71,7 @@ Json call_json(const MigrationCall& call) {
             {"live", call.live},
             {"offline", call.offline},
             {"paused", call.paused},
+            {"verify_disks", call.verify_disks},
             {"persist_destination", call.persist_destination},
             {"undefine_source", call.undefine_source},
             {"remove_source_disks", call.remove_source_disks},
@@ -143,6 +144,9 @@ Json to_json(const Measures& measures) {
     const auto probed = [&](auto what) {
         return measures.probe ? Json(what(*measures.probe)) : Json(nullptr);
     };
+    const auto compared = [&](auto what) {
+        return measures.disks ? Json(what(*measures.disks)) : Json(nullptr);
+    };
     return {
         {"setup_ms", or_null(measures.setup, kCount)},
         {"total_ms", or_null(measures.total, kCount)},
@@ -164,7 +168,12 @@ Json to_json(const Measures& measures) {
         {"probe_duplicated", probed([](const ProbeCounts& counts) { return counts.duplicated; })},
         {"probe_reordered", probed([](const ProbeCounts& counts) { return counts.reordered; })},
         {"probe_longest_gap_us",
-         probed([](const ProbeCounts& counts) { return counts.longest_gap.count(); })}};
+         probed([](const ProbeCounts& counts) { return counts.longest_gap.count(); })},
+        {"disks_compared_bytes",
+         compared([](const DiskMeasures& disks) { return disks.compared.count; })},
+        {"disk_mismatches", compared([](const DiskMeasures& disks) { return disks.mismatches; })},
+        {"disks_compared_ms",
+         compared([](const DiskMeasures& disks) { return disks.took.count(); })}};
 }
 
 Json to_json(const Record& record) {

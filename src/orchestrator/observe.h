@@ -36,6 +36,10 @@ class ObservedHypervisor final : public Hypervisor {
         return real_.remove_volume(side, volume, removal);
     }
     Result<void> hand_over_definition() override { return real_.hand_over_definition(); }
+    Result<DiskComparison> compare_disk(const VolumeMove& volume) override {
+        return real_.compare_disk(volume);
+    }
+    Result<void> resume_guest(Side side) override { return real_.resume_guest(side); }
     Result<void> start(const MigrationCall& call) override { return real_.start(call); }
     void end_call() override { real_.end_call(); }
     Result<Sample> sample() override { return real_.sample(); }

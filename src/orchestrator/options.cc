@@ -345,6 +345,14 @@ std::vector<OptionKey> make_keys() {
                  "For tests, and where a wrong page would be worse than a longer blackout.",
                  "The blackout grows by the time it takes to read all memory."},
                 &Options::verify_ram),
+        yes_key({"verify-disks",
+                 "Compare each disk that is copied with its copy before the guest runs on the "
+                 "destination, and remove none of the source's that differs; raw disks only. Not "
+                 "with postcopy.",
+                 "For tests, and where a wrong block would be worse than a longer blackout.",
+                 "The blackout grows by the time it takes to read all that the disks hold, and a "
+                 "guest whose vmigrate dies waits, paused, for recover."},
+                &Options::verify_disks),
         count_key(
             {"parallel-connections",
              "Number of parallel connections for memory; 0 = one plain stream. Not with postcopy.",
@@ -503,6 +511,9 @@ Result<void> validate(const Options& options) {
     }
     if (options.verify_ram && options.postcopy) {
         return complain("verify-ram and postcopy exclude each other");
+    }
+    if (options.verify_disks && options.postcopy) {
+        return complain("verify-disks and postcopy exclude each other");
     }
     if (options.ram_save_max_wait > milliseconds(1024)) {
         return complain("ram-save-max-wait must be at most 1024ms");

@@ -59,6 +59,7 @@ struct Options {
     unsigned ram_delay_save_percent = 30;
     Bytes mig_block_size = kAutomaticBlockSize;
     bool verify_ram = false;
+    bool verify_disks = false;
     unsigned parallel_connections = 0;
     Transport transport = Transport::native;
     bool peer_to_peer = true;

@@ -27,7 +27,8 @@ MigrationCall call_for(const Request& request, const GuestFacts& guest, const St
     call.tls = options.tls;
     call.offline = request.offline;
     call.live = !request.offline;
-    call.paused = request.suspend;
+    call.verify_disks = options.verify_disks && !storage.volumes.empty();
+    call.paused = request.suspend || call.verify_disks;
     call.persist_destination = guest.persistent && options.persist_destination;
     call.undefine_source = guest.persistent && options.undefine_source;
     call.remove_source_disks =

@@ -93,6 +93,7 @@ struct MigrationCall {
     unsigned parallel_connections = 0;
     StorageMode storage = StorageMode::shared;
     std::vector<VolumeMove> volumes;
+    bool verify_disks = false;   ///< before the guest runs there, for which it arrives paused
     bool limit_writes = false;   ///< to disks that are copied, when that does not converge
     BytesPerSecond bandwidth{};  ///< 0 = unlimited
     milliseconds downtime_limit{300};

@@ -5,6 +5,7 @@
 
 #include "orchestrator/plan.h"
 #include "orchestrator/simulation.h"
+#include "orchestrator/storage_plan.h"
 
 namespace vmigrate {
 namespace {
@@ -286,9 +287,11 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
     const auto switchover =
         around.switchover + (copied_by_libvirt(plan) ? kCopyEnd : milliseconds(0));
     prediction.pause = running ? course.pause : milliseconds(0);
-    prediction.blackout = running ? course.pause + switchover : milliseconds(0);
+    const auto compared =
+        plan.call.verify_disks ? comparison_time(plan.call.volumes, plan.guest) : milliseconds(0);
+    prediction.blackout = running ? course.pause + switchover + compared : milliseconds(0);
     prediction.total =
-        around.setup + disks + course.flow + course.pause + switchover + course.after;
+        around.setup + disks + course.flow + course.pause + switchover + compared + course.after;
     if (!plain.fits()) {
         find_needs(prediction, untimed, unaided);
     }
@@ -298,6 +301,11 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
             "{} of disks are copied {}: {}", format_bytes(prediction.disk_sent),
             plan.call.storage == StorageMode::copy_in_stream ? "first in the stream" : "before",
             format_time(disks)));
+    }
+    if (plan.call.verify_disks) {
+        prediction.reasons.push_back(
+            fmt::format("the copies are compared before it runs there: {} more of blackout",
+                        format_time(compared)));
     }
     explain_end(prediction, options, plain, course);
     if (options.timeout > untimed.timeout && course.flow > options.timeout) {

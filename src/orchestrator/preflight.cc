@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/qemu_choice.h"
@@ -249,6 +251,46 @@ Check check_clear_text(const Request& request, const GuestFacts& guest,
                   "that network is trusted");
 }
 
+/// What cannot be compared is refused here, not found out when the guest stands still.
+Check check_comparison(const Request& request, const GuestFacts& guest,
+                       const DestinationFacts& destination, const StoragePlan& storage) {
+    const auto* name = "disk-comparison";
+    const auto& options = request.options;
+    if (storage.volumes.empty()) {
+        return {name, Kind::not_applicable, "no disk is copied: there is nothing to compare", {}};
+    }
+    for (const auto& volume : storage.volumes) {
+        if (volume.format != "raw") {
+            return failed(name,
+                          fmt::format("disk {} cannot be compared: its format is {}, not raw",
+                                      volume.target, volume.format),
+                          "leave out verify-disks");
+        }
+        const auto reach =
+            std::ranges::find(destination.disks, volume.target, &DiskReachFacts::target);
+        if (reach == destination.disks.end() || !reach->source_in_pool) {
+            return failed(name,
+                          fmt::format("disk {} cannot be compared: no active storage pool of the "
+                                      "source has the folder of {}",
+                                      volume.target, volume.source_path),
+                          "define a pool over that folder there (virsh pool-define-as)");
+        }
+    }
+    const auto time = comparison_time(storage.volumes, guest);
+    const auto finding =
+        fmt::format("{} disk(s) are compared before the guest runs on {}: about {}",
+                    storage.volumes.size(), destination.host.name, format_time(time));
+    if (guest.state == GuestState::running && time > options.blackout_ceiling &&
+        options.ceiling_action != CeilingAction::exceed) {
+        return failed(name,
+                      fmt::format("{}, in which it stands still; blackout-ceiling is {}", finding,
+                                  format_time(options.blackout_ceiling)),
+                      "raise blackout-ceiling, set ceiling-action to exceed, or leave out "
+                      "verify-disks");
+    }
+    return passed(name, finding);
+}
+
 Check check_offline(const Request& request, const GuestFacts& guest) {
     const auto* name = "definition";
     if (!request.offline) {
@@ -286,6 +328,9 @@ std::vector<Check> preflight(const Request& request, const GuestFacts& guest,
                                  check_name(guest, destination),
                                  check_devices(guest)};
     auto storage = plan_storage(request, guest, destination);
+    if (request.options.verify_disks) {
+        storage.checks.push_back(check_comparison(request, guest, destination, storage));
+    }
     for (auto& check : storage.checks) {
         checks.push_back(std::move(check));
     }

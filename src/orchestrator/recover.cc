@@ -4,6 +4,35 @@
 #include <fmt/format.h>
 
 namespace vmigrate {
+namespace {
+
+/// It arrived paused, and was not seen running there: it waits for its disks to be compared.
+bool waits(const Unfinished& unfinished) {
+    return unfinished.arrival && unfinished.phase < Phase::switched;
+}
+
+/// Compares the disks if the dead process had not. False: the guest stands still there.
+bool arrived(const Unfinished& unfinished, const Edges& edges, SourceRemains& remains,
+             Record& record) {
+    if (!unfinished.arrival) {
+        return true;
+    }
+    auto rules = *unfinished.arrival;
+    rules.resume = waits(unfinished) && unfinished.before == GuestState::running &&
+                   !unfinished.paused_on_purpose;
+    auto arrival = let_in(rules, edges);
+    if (arrival.check.finding != DiskFinding::not_known) {
+        record.measures.disks = arrival.check.measures;
+    }
+    record.problems = std::move(arrival.problems);
+    record.reason = std::move(arrival.reason);
+    if (!arrival.may_remove_source_disks) {
+        remains.volumes.clear();
+    }
+    return arrival.goes_on;
+}
+
+}  // namespace
 
 Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& options,
                        const Edges& edges) {
@@ -11,7 +40,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
     record.id = unfinished.id;
     SettleRules rules;
     rules.before = unfinished.before;
-    rules.paused_on_purpose = unfinished.paused_on_purpose;
+    rules.paused_on_purpose = unfinished.paused_on_purpose || waits(unfinished);
     rules.has_run_there = unfinished.phase >= Phase::switched;
     rules.running = options.patience;
     rules.abort_running = options.abort_running;
@@ -28,8 +57,15 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
                             "; recovered: " + verdict.reason;
             record.problems = undo(unfinished.leftovers, edges);
             break;
-        case Verdict::Kind::on_destination:
-            record.problems = finish_forward(unfinished.remains, edges);
+        case Verdict::Kind::on_destination: {
+            auto remains = unfinished.remains;
+            if (!arrived(unfinished, edges, remains, record)) {
+                record.outcome = Outcome::unknown;
+                break;
+            }
+            for (auto& problem : finish_forward(remains, edges)) {
+                record.problems.push_back(std::move(problem));
+            }
             if (const auto drained = edges.network.drain(); !drained) {
                 record.problems.push_back("network not drained: " + drained.error().message);
             }
@@ -41,6 +77,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
                 record.measures.iterations = totals->iteration + 1;
             }
             break;
+        }
         case Verdict::Kind::still_migrating:
         case Verdict::Kind::half_moved:
         case Verdict::Kind::unknown:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "orchestrator/disk_check.h"
 #include "orchestrator/settle.h"
 
 namespace vmigrate {
@@ -17,8 +18,10 @@ struct Unfinished {
     Phase phase = Phase::planned;  ///< the last one it entered
     GuestState before = GuestState::running;
     bool paused_on_purpose = false;
-    Leftovers leftovers;                     ///< on the destination, if the source has the guest
-    SourceRemains remains;                   ///< on the source, if the destination has it
+    Leftovers leftovers;    ///< on the destination, if the source has the guest
+    SourceRemains remains;  ///< on the source, if the destination has it
+    /// With verify-disks: what the guest waits for on the destination. `resume` is without meaning.
+    std::optional<ArrivalRules> arrival;
     std::optional<MigrationCall> resumable;  ///< when post-copy was allowed
     std::optional<milliseconds> resuming;    ///< how long it may be tried, if that is known
 };

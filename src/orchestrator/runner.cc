@@ -5,6 +5,7 @@
 
 #include "base/overloaded.h"
 #include "orchestrator/cutover_lead.h"
+#include "orchestrator/disk_check.h"
 #include "orchestrator/estimate.h"
 #include "orchestrator/measure_book.h"
 #include "orchestrator/prepare.h"
@@ -26,6 +27,8 @@ constexpr milliseconds kNoCallsAfterStop{500};
 constexpr milliseconds kMayStop{30};
 /// How long beyond its blackout ceiling a guest may stand still before its switchover is given up.
 constexpr milliseconds kStandsStill{10'000};
+/// QEMU tells at once that a guest runs again.
+constexpr milliseconds kTellsOfResume{2'000};
 /// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
 
@@ -478,7 +481,7 @@ class Run {
     void conclude() {
         SettleRules rules;
         rules.before = plan_.guest.state;
-        rules.paused_on_purpose = plan_.request.suspend;
+        rules.paused_on_purpose = plan_.call.paused;
         rules.has_run_there = phase_ >= Phase::switched;
         if (plan_.call.postcopy) {
             rules.resumable = plan_.call;
@@ -491,7 +494,9 @@ class Run {
             settle(rules, edges_, [this](const Event& event) { late_event(event); });
         switch (verdict.kind) {
             case Verdict::Kind::on_destination:
-                moved();
+                if (arrived()) {
+                    moved();
+                }
                 break;
             case Verdict::Kind::on_source:
                 stayed();
@@ -525,15 +530,51 @@ class Run {
         }
     }
 
-    void moved() {
+    /// Its disks are compared before it runs, if that was asked for. False: it stands still.
+    bool arrived() {
         // RESUME may still be on its way: it was sent before the call returned.
-        while (const auto event = edges_.events.next(edges_.clock.now())) {
-            late_event(*event);
+        take_events(edges_.clock.now());
+        if (!plan_.call.verify_disks) {
+            return true;
         }
+        ArrivalRules rules;
+        rules.source = plan_.source.name;
+        rules.destination = plan_.destination.host.name;
+        rules.volumes = plan_.call.volumes;
+        rules.resume = plan_.guest.state == GuestState::running && !plan_.request.suspend;
+        auto arrival = let_in(rules, edges_);
+        if (arrival.goes_on && rules.resume && phase_ < Phase::switched) {
+            take_events(edges_.clock.now() + kTellsOfResume);
+        }
+        add_problems(std::move(arrival.problems));
+        keep_source_disks_ = !arrival.may_remove_source_disks;
+        if (arrival.check.finding != DiskFinding::not_known) {
+            disks_ = arrival.check.measures;
+        }
+        if (!arrival.goes_on) {
+            record_.outcome = Outcome::unknown;
+            record_.reason = arrival.reason;
+            record_.measures = book_.result(false);
+            record_.measures.disks = disks_;
+        }
+        return arrival.goes_on;
+    }
+
+    /// Those that are there, or until the guest is known to run there.
+    void take_events(TimePoint until) {
+        while (const auto event = edges_.events.next(until)) {
+            late_event(*event);
+            if (phase_ >= Phase::switched) {
+                until = edges_.clock.now();
+            }
+        }
+    }
+
+    void moved() {
         enter(Phase::draining, "");
         SourceRemains remains;
         remains.keeps_definition = plan_.guest.persistent && !plan_.call.undefine_source;
-        if (plan_.call.remove_source_disks) {
+        if (plan_.call.remove_source_disks && !keep_source_disks_) {
             remains.volumes = plan_.call.volumes;
         }
         add_problems(finish_forward(remains, edges_));
@@ -553,6 +594,7 @@ class Run {
             }
         }
         record_.measures = book_.result(true);
+        record_.measures.disks = disks_;
         if (ended_since()) {
             return;
         }
@@ -630,6 +672,8 @@ class Run {
     Phase phase_ = Phase::planned;
     TimePoint cpu_asked_{};
     TimePoint stopped_at_{};
+    std::optional<DiskMeasures> disks_;
+    bool keep_source_disks_ = false;
     bool turned_ = false;  ///< the network, to the destination
     /// Of a guest that was held and let go.
     struct Ahead {

@@ -10,6 +10,9 @@ namespace {
 
 using Kind = Check::Verdict;
 
+/// Both ends of a disk come here through libvirt's connections.
+constexpr BytesPerSecond kComparedPerSecond{mebibytes(100).count};
+
 const DiskReachFacts* reach_of(const DestinationFacts& destination, const std::string& target) {
     const auto found = std::ranges::find(destination.disks, target, &DiskReachFacts::target);
     return found == destination.disks.end() ? nullptr : &*found;
@@ -151,6 +154,16 @@ class DiskJudge {
 };
 
 }  // namespace
+
+milliseconds comparison_time(const std::vector<VolumeMove>& volumes, const GuestFacts& guest) {
+    Bytes held;
+    for (const auto& volume : volumes) {
+        const auto disk = std::ranges::find(guest.disks, volume.target, &DiskFacts::target);
+        const auto allocated = disk == guest.disks.end() ? Bytes{} : disk->allocation;
+        held += allocated.count > 0 ? std::min(volume.capacity, allocated) : volume.capacity;
+    }
+    return time_to_send(held, kComparedPerSecond);
+}
 
 StoragePlan plan_storage(const Request& request, const GuestFacts& guest,
                          const DestinationFacts& destination) {

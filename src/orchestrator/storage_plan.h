@@ -18,6 +18,9 @@ struct StoragePlan {
     bool surely_shared = true;
 };
 
+/// How long it takes, about, to compare these disks with their copies. Holes are not read.
+milliseconds comparison_time(const std::vector<VolumeMove>& volumes, const GuestFacts& guest);
+
 StoragePlan plan_storage(const Request& request, const GuestFacts& guest,
                          const DestinationFacts& destination);
 

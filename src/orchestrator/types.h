@@ -163,6 +163,13 @@ struct ProbeCounts {
     microseconds longest_gap{};  ///< without any answer
 };
 
+/// What verify-disks has found.
+struct DiskMeasures {
+    Bytes compared;           ///< of all disks together, holes included
+    unsigned mismatches = 0;  ///< disks that differ
+    milliseconds took{};      ///< the guest stood still so long for it: a part of the blackout
+};
+
 /// The six measures of one migration. `std::nullopt` = could not be measured (never 0 for that).
 struct Measures {
     std::optional<milliseconds> setup;  ///< call until the first memory page may flow
@@ -182,7 +189,8 @@ struct Measures {
     std::optional<milliseconds> destination_cpu;  ///< of QEMU until the guest ran
     std::optional<BytesPerSecond> bandwidth_mean;
     std::uint32_t iterations = 0;
-    std::optional<ProbeCounts> probe;  ///< nothing: nobody asked the guest
+    std::optional<ProbeCounts> probe;   ///< nothing: nobody asked the guest
+    std::optional<DiskMeasures> disks;  ///< nothing: they were not compared
 };
 
 /// The end of a migration, as reported, stored and turned into an exit code.

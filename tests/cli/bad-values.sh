@@ -27,6 +27,7 @@ refused 2 "--set: verify-ram: " start web1 --set verify-ram=often
 refused 2 "--compression (lz4) and --compressed (xbzrle)" start web1 --compression lz4 --compressed
 refused 2 "tunnelled and verify-ram" plan web1 --tunnelled --verify-ram
 refused 2 "postcopy" plan web1 --postcopy --verify-ram
+refused 2 "verify-disks and postcopy" plan web1 --postcopy --verify-disks
 refused 2 "did you mean 'downtime-limit'?" start web1 --set downtime-limt=1s
 refused 2 "--set: downtime-limit: " start web1 --set downtime-limit=300
 refused 2 "write KEY=VALUE" start web1 --set downtime-limit

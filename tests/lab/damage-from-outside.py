@@ -3,6 +3,7 @@
 """Damages a lab guest's memory or disk behind its back, as a bad migration would.
 
 usage: damage-from-outside.py memory PID MIB KIND      the QEMU that runs it, and the size of its memory
+       damage-from-outside.py arriving PID MIB         the QEMU that it moves to: one byte of a page that has arrived
        damage-from-outside.py disk FILE BEFORE KIND    a raw file at rest, and a copy of when it was older
 KIND is flip (one byte), old (what was there a moment ago), swap (two pages or blocks), or torn (the half of what was
 there a moment ago).
@@ -92,6 +93,24 @@ def damage_memory(pid, mib, kind):
     sys.exit("the guest does not write its memory")
 
 
+def damage_arriving(pid, mib):
+    memory = Memory(pid, mib)
+    before = {}
+    for _ in range(200):
+        with memory:
+            now = memory.blocks()
+            # one that was there before is not just being received
+            whole = [at for at in now if before.get(at) == now[at]]
+            if whole:
+                changed = bytearray(now[whole[0]])
+                changed[1000] ^= 4
+                os.pwrite(memory.file, changed, whole[0])
+                return
+        before = now
+        time.sleep(0.05)
+    sys.exit("no page arrives")
+
+
 def damage_disk(path, path_before, kind):
     size = os.path.getsize(path)
     file, file_before = os.open(path, os.O_RDWR), os.open(path_before, os.O_RDONLY)
@@ -102,6 +121,8 @@ def damage_disk(path, path_before, kind):
 def main():
     if len(sys.argv) == 5 and sys.argv[1] == "memory":
         damage_memory(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    elif len(sys.argv) == 4 and sys.argv[1] == "arriving":
+        damage_arriving(int(sys.argv[2]), int(sys.argv[3]))
     elif len(sys.argv) == 5 and sys.argv[1] == "disk":
         damage_disk(*sys.argv[2:])
     else:

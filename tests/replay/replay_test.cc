@@ -198,7 +198,7 @@ struct Script {
 /// "capability NAME..." and "parameter NAME..." (what the QEMU of both sides knows), "throttle
 /// value" or "throttle auto-converge", "observe-only", "network-wants-hold",
 /// "network-wants-lead", "interactive", "show MS" (the progress, that often), "expect-dirty RATE"
-/// (what was measured before the start).
+/// (what was measured before the start), "differs DISK" (its copy, from the source's).
 Script load(const std::filesystem::path& path, Stage& stage) {
     Script script;
     script.plan.guest.ref = {"11111111-2222-3333-4444-555555555555", "guest"};
@@ -250,6 +250,8 @@ Script load(const std::filesystem::path& path, Stage& stage) {
         } else if (words[0] == "throttle") {
             script.plan.call.throttle =
                 words[1] == "value" ? ThrottleMeans::value : ThrottleMeans::auto_converge;
+        } else if (words[0] == "differs") {
+            stage.world.differs = words[1];
         } else if (words[0] == "volume") {
             script.plan.call.volumes.push_back({"vda", words[1], words[1], "raw", mebibytes(64)});
         } else {
@@ -266,6 +268,7 @@ Script load(const std::filesystem::path& path, Stage& stage) {
     auto& plan = script.plan;
     plan.guest.qemu = plan.destination.qemu = qemu;
     plan.call.postcopy = plan.request.options.postcopy;
+    plan.call.verify_disks = plan.call.paused = plan.request.options.verify_disks;
     plan.call.qemu = choose_qemu(plan.request, plan.guest, plan.destination).settings;
     return script;
 }

@@ -86,7 +86,7 @@ TEST_CASE("settings of QEMU") {
     const auto request = request_of({"--comp-methods", "lz4", "--parallel", "--lz4-acceleration",
                                      "3", "--bypass-compression", "no", "--ram-save-max-wait", "5",
                                      "--ram-delay-save-percent", "10", "--mig-block-size", "4KiB",
-                                     "--verify-ram", "g"});
+                                     "--verify-ram", "--verify-disks", "g"});
     REQUIRE(request);
     const auto& options = request->options;
     CHECK(options.compression == Compression::lz4);
@@ -96,7 +96,8 @@ TEST_CASE("settings of QEMU") {
     CHECK(options.ram_delay_save_percent == 10);
     CHECK(options.mig_block_size == kibibytes(4));
     CHECK(options.verify_ram);
-    CHECK(options.asked.size() == 8);
+    CHECK(options.verify_disks);
+    CHECK(options.asked.size() == 9);
     CHECK(request_of({"--compression", "lz4", "g"})->options.compression == Compression::lz4);
     CHECK(request_of({"--compressed", "--set", "compression=off", "g"}));
 }

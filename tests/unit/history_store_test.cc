@@ -143,6 +143,7 @@ TEST_CASE("every field of a migration comes back") {
     record.measures.destination_cpu = milliseconds(110);
     record.measures.bandwidth_mean = BytesPerSecond{121};
     record.measures.iterations = 132;
+    record.measures.disks = DiskMeasures{Bytes{153}, 2, milliseconds(154)};
     record.measures.probe = ProbeCounts{143, 14, 15, 16, microseconds(17)};
     clock.advance(milliseconds(500));
     CHECK(journal->finish(record).has_value());
@@ -175,6 +176,10 @@ TEST_CASE("every field of a migration comes back") {
     CHECK(line(to_json(entry.measures)) == line(to_json(record.measures)));
     CHECK(entry.measures.probe->longest_gap == microseconds(17));
     CHECK(entry.measures.probe->reordered == 16);
+    REQUIRE(entry.measures.disks);
+    CHECK(entry.measures.disks->compared == Bytes{153});
+    CHECK(entry.measures.disks->mismatches == 2);
+    CHECK(entry.measures.disks->took == milliseconds(154));
     CHECK(told->plan_json == line(to_json(plan)));
     REQUIRE(told->samples.size() == 2);
     CHECK(told->samples[0].elapsed == milliseconds(1500));

@@ -101,6 +101,7 @@ TEST_CASE("contradictions are named") {
     CHECK(!refused({{"transport", "tunnelled"}, {"compression", "lz4"}}));
     CHECK(refused({{"transport", "tunnelled"}, {"verify-ram", "yes"}}));
     CHECK(refused({{"postcopy", "yes"}, {"verify-ram", "yes"}}));
+    CHECK(refused({{"postcopy", "yes"}, {"verify-disks", "yes"}}));
     CHECK(refused({{"postcopy", "yes"}, {"storage", "copy-in-stream"}}));
     CHECK(refused({{"postcopy", "yes"}, {"parallel-connections", "2"}}));
     CHECK(!refused({{"postcopy", "no"}, {"parallel-connections", "2"}}));

@@ -359,6 +359,59 @@ TEST_CASE("writes may be limited only to disks that are copied, and the plan say
     CHECK(!says(plan()));
 }
 
+TEST_CASE("disks are compared only where that can be done, and what it costs is said before") {
+    Case c;
+    c.request.options.verify_disks = true;
+    const auto plan = [&] {
+        return make_plan(c.request, c.guest, c.source, c.destination, {}, {}, c.clear_text);
+    };
+    const auto verdict = [&] {
+        for (const auto& check : plan().checks) {
+            if (check.name == "disk-comparison") {
+                return std::pair(check.verdict, check.finding);
+            }
+        }
+        return std::pair(Check::Verdict::undecided, std::string("no such check"));
+    };
+    // shared
+    CHECK(verdict().first == Check::Verdict::not_applicable);
+    CHECK(!plan().call.verify_disks);
+    CHECK(!plan().call.paused);
+
+    c.destination.disks[0].reach = DiskReach::missing;
+    c.destination.disks[0].source_in_pool = true;
+    c.guest.disks[0].allocation = gibibytes(1);
+    c.request.options.blackout_ceiling = seconds(60);
+    CHECK(c.failed().empty());
+    CHECK(plan().call.verify_disks);
+    CHECK(plan().call.paused);
+    c.request.options.verify_disks = false;
+    const auto without = plan().prediction;
+    CHECK(verdict().second == "no such check");
+    c.request.options.verify_disks = true;
+    CHECK(plan().prediction.blackout >= without.blackout + seconds(10));
+    CHECK(plan().prediction.blackout <= without.blackout + seconds(11));
+    CHECK(plan().prediction.total >= without.total + seconds(10));
+
+    c.request.options.blackout_ceiling = seconds(10);
+    CHECK(c.failed() == Names{"disk-comparison"});
+    CHECK(verdict().second.find("blackout-ceiling is 10.0 s") != std::string::npos);
+    c.request.options.ceiling_action = CeilingAction::exceed;
+    CHECK(c.failed().empty());
+    c.request.options.ceiling_action = CeilingAction::keep;
+    c.guest.state = GuestState::paused;
+    CHECK(c.failed().empty());
+    CHECK(plan().prediction.blackout == milliseconds(0));
+
+    c.destination.disks[0].source_in_pool = false;
+    CHECK(c.failed() == Names{"disk-comparison"});
+    c.destination.disks[0].source_in_pool = true;
+    c.guest.disks[0].format = "qcow2";
+    CHECK(c.failed() == Names{"disk-comparison"});
+    CHECK(verdict().second.find("disk vda cannot be compared: its format is qcow2") !=
+          std::string::npos);
+}
+
 TEST_CASE("who throttles: vmigrate by the best means that the QEMU knows, QEMU itself, or nobody") {
     Case c;
     c.guest.qemu = QemuFeatures{};
