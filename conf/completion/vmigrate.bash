@@ -61,7 +61,7 @@ _vmigrate() {
         [recover]="--all --abort --elsewhere"
         [history]="--outcome --from --to --policy --since --until --limit --accuracy --statistics --csv --prune"
         [show]="--samples"
-        [report]="--since --output"
+        [report]="--since --evacuation --output"
         [metrics]="--output --listen"
         [net]="--from --to --uuid --card --vni --migration --all"
         [hook]=""
