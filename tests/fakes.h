@@ -53,6 +53,7 @@ struct World {
     bool network_wants_hold = false;
     bool network_wants_lead = false;
     bool moved_by_another = false;
+    std::optional<CpuUse> cpu;            ///< of the source, whenever it is asked
     std::vector<milliseconds> cpu_asked;  ///< when its time was read on the source
     bool interactive = false;             ///< somebody can be asked
     bool abort_wanted = false;            ///< as `vmigrate abort` asks for it
@@ -214,6 +215,7 @@ class FakeHypervisor final : public Hypervisor {
     std::optional<CpuUse> cpu_use(Side side) override {
         if (side == Side::source) {
             world_.cpu_asked.push_back(world_.clock.elapsed());
+            return world_.cpu;
         }
         return std::nullopt;
     }
@@ -339,7 +341,8 @@ class FakeJournal final : public Journal {
             fmt::format("phase {}{}{}", name_of(phase), note.empty() ? "" : ": ", note),
             ErrorKind::storage);
     }
-    Result<void> sample(const Sample&, unsigned percent, const Forecast&) override {
+    Result<void> sample(const Sample& sample, unsigned percent, const Forecast&) override {
+        samples.push_back(sample);
         percents.push_back(percent);
         return {};
     }
@@ -358,6 +361,7 @@ class FakeJournal final : public Journal {
         return world_.act(fmt::format("answer: {}", name_of(answer.fate)), ErrorKind::storage);
     }
 
+    std::vector<Sample> samples;
     std::vector<unsigned> percents;
     std::optional<Record> finished;
 

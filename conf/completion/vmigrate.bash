@@ -51,7 +51,7 @@ _vmigrate() {
         --status --cancel --resume"
     local -A options=(
         [plan]="$move"
-        [start]="$move --detach --wait-drain --probe"
+        [start]="$move --detach --wait-drain --probe --workload"
         [evacuate]="$many --to --label --stop-unmovable"
         [restore]="$many"
         [rebalance]="--dry-run --most-moves --policy"
@@ -61,7 +61,7 @@ _vmigrate() {
         [recover]="--all --abort --elsewhere"
         [history]="--outcome --from --to --policy --since --until --limit --accuracy --statistics --csv --prune"
         [show]="--samples"
-        [report]="--since --output"
+        [report]="--since --evacuation --output"
         [metrics]="--output --listen"
         [net]="--from --to --uuid --card --vni --migration --all"
         [hook]=""
@@ -80,7 +80,7 @@ _vmigrate() {
     done
     COMPREPLY=()
     case $previous in
-    --config | --state | --make-image | --kernel | --modules | --xml | --persistent-xml | --emulator)
+    --config | --workload | --state | --make-image | --kernel | --modules | --xml | --persistent-xml | --emulator)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;

@@ -41,8 +41,8 @@ Result<Record> carry_out(const Planned& planned, const Means& means) {
     ObservedHypervisor observed(**hypervisor, plan.call.downtime_limit);
     Hypervisor& acting =
         plan.request.observe_only ? static_cast<Hypervisor&>(observed) : **hypervisor;
-    return run(plan,
-               {acting, **network, *journal, means.status, means.events, means.clock, means.probe});
+    return run(plan, {acting, **network, *journal, means.status, means.events, means.clock,
+                      means.probe, means.workload});
 }
 
 std::vector<std::string> why_refused(const Plan& plan) {

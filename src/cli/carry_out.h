@@ -14,6 +14,7 @@
 #include "orchestrator/events.h"
 #include "orchestrator/network_probe.h"
 #include "orchestrator/status.h"
+#include "orchestrator/workload_counter.h"
 
 namespace vmigrate::cli {
 
@@ -27,6 +28,7 @@ struct Means {
     const Clock& clock;
     bool wait_drain = false;        ///< return only when the source relays no more for the guest
     NetworkProbe* probe = nullptr;  ///< null: nobody asks the guest meanwhile
+    WorkloadCounter* workload = nullptr;  ///< null: nobody counts what it gets done
 };
 
 /// Signals are a polite abort from here on, until the next call or `interrupts` are told otherwise.

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/course_text.h"
 #include "cli/drain.h"
 #include "cli/exit_code.h"
 #include "cli/follow.h"
@@ -60,6 +61,9 @@ std::string story_text(const history::Story& story, bool samples) {
     text += "\nTimeline\n" + timeline_text(story) + "\nSteps\n" + steps_text(story);
     if (samples) {
         text += "\nSamples\n" + samples_text(story);
+    }
+    if (const auto course = course_text(story, bars_of_locale()); !course.empty()) {
+        text += "\nCourse\n" + course;
     }
     if (entry.drain) {
         text += fmt::format("\nNetwork\n  {}\n", drain_text(entry));

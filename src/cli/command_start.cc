@@ -14,6 +14,7 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "probe/echo_probe.h"
+#include "probe/workload_file.h"
 
 namespace vmigrate::cli {
 namespace {
@@ -39,9 +40,25 @@ void report(const Record& record, const Json& plan, bool json, const history::En
 struct Manner {
     bool json = false;
     bool wait_drain = false;
-    std::string probe;  ///< address to ask while the guest moves; empty: none
+    std::string probe;     ///< address to ask while the guest moves; empty: none
+    std::string workload;  ///< file with a counter of what the guest gets done; empty: none
     std::optional<BytesPerSecond> dirty_rate;  ///< of the guest, when it is known
 };
+
+/// What an option has to start; null when it was not given.
+template <class T>
+Result<std::unique_ptr<T>> started(std::string_view option, const std::string& value,
+                                   Result<std::unique_ptr<T>> (*start)(const std::string&)) {
+    if (value.empty()) {
+        return nullptr;
+    }
+    auto result = start(value);
+    if (!result) {
+        return fail(result.error().kind,
+                    fmt::format("{}: {}; nothing was touched", option, result.error().message));
+    }
+    return result;
+}
 
 /// Plans and runs; `detached` is set in the child of --detach and takes the migration's id.
 int migrate(const Config& config, const Request& request, const Manner& manner,
@@ -54,6 +71,11 @@ int migrate(const Config& config, const Request& request, const Manner& manner,
     if (!store) {
         return complain(store.error());
     }
+    // Early: what it does before the guest moves is what it is compared with.
+    const auto workload = started("--workload", manner.workload, probe::start_workload);
+    if (!workload) {
+        return complain(workload.error());
+    }
     const libvirt::EventLoop loop;
     const auto planned = plan_migration(config, request, **store, manner.dirty_rate);
     if (!planned) {
@@ -63,14 +85,9 @@ int migrate(const Config& config, const Request& request, const Manner& manner,
     if (exit_code(plan) != kExitDone) {
         return refuse(plan, json);
     }
-    std::unique_ptr<NetworkProbe> probe;
-    if (!manner.probe.empty()) {
-        auto started = probe::start_echo(manner.probe);
-        if (!started) {
-            return complain({started.error().kind, fmt::format("--probe: {}; nothing was touched",
-                                                               started.error().message)});
-        }
-        probe = std::move(*started);
+    const auto probe = started("--probe", manner.probe, probe::start_echo);
+    if (!probe) {
+        return complain(probe.error());
     }
     const auto plan_json = to_json(plan);
     if (json) {
@@ -93,7 +110,7 @@ int migrate(const Config& config, const Request& request, const Manner& manner,
                      : json   ? static_cast<Status&>(json_status)
                               : terminal_status;
     const auto record = carry_out(*planned, {config, **store, events, interrupts, status, clock,
-                                             manner.wait_drain, probe.get()});
+                                             manner.wait_drain, probe->get(), workload->get()});
     line.end();
     if (!record) {
         return complain(record.error());
@@ -122,6 +139,10 @@ int run_start(const Words& words) {
         .add_option("--probe", manner.probe,
                     "Ask this address each millisecond while the guest moves; count what is lost")
         ->type_name("IP");
+    arguments.app()
+        .add_option("--workload", manner.workload,
+                    "Read a counter of what the guest gets done from this file meanwhile")
+        ->type_name("FILE");
     if (const auto code = arguments.parse(words)) {
         return *code;
     }

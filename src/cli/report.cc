@@ -128,6 +128,9 @@ std::string milli(microseconds time) {
 std::string effect(const Measures& measures) {
     auto text = known(measures.guest_speed,
                       [](double speed) { return fmt::format("{:.0f} % speed", speed * 100); });
+    if (measures.workload_speed) {
+        text += fmt::format(", {:.0f} % of its work", *measures.workload_speed * 100);
+    }
     if (measures.throttle_percent_max > 0) {
         text += fmt::format(", throttled {} at most {} %", known(measures.throttled, format_time),
                             measures.throttle_percent_max);

@@ -4,6 +4,29 @@
 #include "cli/follow.h"
 
 namespace vmigrate::cli {
+namespace {
+
+std::int64_t elapsed_ms(TimePoint at) {
+    return std::chrono::floor<milliseconds>(at.time_since_epoch()).count();
+}
+
+Json watched_json(const Observations& watched) {
+    Json slices = Json::array();
+    for (const auto& slice : watched.probe) {
+        slices.push_back({{"elapsed_ms", elapsed_ms(slice.at)},
+                          {"length_ms", slice.length.count()},
+                          {"probe_sent", slice.sent},
+                          {"probe_lost", slice.lost}});
+    }
+    Json readings = Json::array();
+    for (const auto& reading : watched.workload) {
+        readings.push_back(
+            {{"elapsed_ms", elapsed_ms(reading.at)}, {"workload_count", reading.count}});
+    }
+    return {{"probe_slices", std::move(slices)}, {"workload_readings", std::move(readings)}};
+}
+
+}  // namespace
 
 Json plan_of(const history::Story& story) {
     auto plan = Json::parse(story.plan_json, nullptr, false);
@@ -32,6 +55,7 @@ Json story_json(const history::Story& story, bool samples) {
             sample.update(to_json(row.forecast));
             json["samples"].push_back(std::move(sample));
         }
+        json.update(watched_json(story.watched));
     }
     return json;
 }

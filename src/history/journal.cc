@@ -10,6 +10,7 @@
 #include "history/rows.h"
 #include "history/sql.h"
 #include "history/tunes.h"
+#include "history/watched.h"
 #include "orchestrator/json.h"
 
 namespace vmigrate::history {
@@ -46,13 +47,13 @@ void write_outcome(const SQLite::Database& database, std::int64_t id, const Reco
             "disk_sent_bytes = ?, blackout_us = ?, guest_speed = ?, throttled_ms = ?, "
             "throttle_percent_max = ?, source_cpu_ms = ?, destination_cpu_ms = ?, "
             "bandwidth_mean_bytes_per_s = ?, iterations = ?, write_limited_ms = ?, "
-            "write_limit_min_bytes_per_s = ? WHERE id = ?",
+            "write_limit_min_bytes_per_s = ?, workload_speed = ? WHERE id = ?",
             record.outcome, now, record.reason, line(Json(record.problems)), record.interrupted,
             measures.setup, measures.total, measures.call, measures.memory_sent, measures.disk_sent,
             measures.blackout, measures.guest_speed, measures.throttled,
             measures.throttle_percent_max, measures.source_cpu, measures.destination_cpu,
             measures.bandwidth_mean, measures.iterations, measures.write_limited,
-            measures.write_limit_min, id);
+            measures.write_limit_min, measures.workload_speed, id);
     if (const auto& probe = measures.probe) {
         execute(database,
                 "UPDATE migrations SET probe_sent = ?, probe_lost = ?, probe_duplicated = ?, "
@@ -220,16 +221,23 @@ Result<void> SqliteJournal::sample(const Sample& sample, unsigned progress_perce
     }
     const auto elapsed =
         std::max(std::chrono::floor<milliseconds>(sample.at - began_), milliseconds(0));
+    std::optional<microseconds> process;
+    std::optional<microseconds> vcpus;
+    if (sample.cpu) {
+        process = sample.cpu->process;
+        vcpus = sample.cpu->vcpus;
+    }
     return database_.write<void>(Write::fleeting, [&](SQLite::Database& db) -> Result<void> {
         execute(db,
                 "INSERT INTO samples SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3, ?4, ?5, "
-                "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20 "
-                "FROM samples WHERE migration_id = ?1",
+                "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, "
+                "?21, ?22, ?23, ?24 FROM samples WHERE migration_id = ?1",
                 id_, elapsed, progress_percent, sample.job, sample.iteration, sample.memory_total,
                 sample.memory_remaining, sample.memory_sent, sample.disk_total,
                 sample.disk_remaining, sample.disk_sent, sample.dirty_rate, sample.bandwidth,
                 sample.expected_downtime, sample.throttle_percent, forecast.convergence_ratio,
-                forecast.endless, forecast.eta, forecast.eta_low, forecast.eta_high);
+                forecast.endless, forecast.eta, forecast.eta_low, forecast.eta_high,
+                sample.memory_delayed(), sample.write_limit, process, vcpus);
         return {};
     });
 }
@@ -250,6 +258,7 @@ Result<void> SqliteJournal::finish(const Record& record) {
     }
     auto stored = database_.write<void>(Write::durable, [&](SQLite::Database& db) -> Result<void> {
         write_outcome(db, id_, record, clock_.wall());
+        write_watched(db, id_, record.watched, began_);
         release_lease(db, id_);
         // Who ended without knowing keeps the phase, for it says where to look.
         if (phase_ != Phase::ended && record.outcome != Outcome::unknown) {

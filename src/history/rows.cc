@@ -25,6 +25,7 @@ constexpr const char* kSelectEntry =
     "setup_ms, total_ms, call_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
     "throttled_ms, throttle_percent_max, source_cpu_ms, destination_cpu_ms, "
     "bandwidth_mean_bytes_per_s, iterations, write_limited_ms, write_limit_min_bytes_per_s, "
+    "workload_speed, "
     "probe_sent, probe_lost, probe_duplicated, probe_reordered, probe_longest_gap_us, "
     "disks_compared_bytes, disk_mismatches, disks_compared_ms, "
     "l.migration_id, l.holder_machine, l.holder_boot, l.holder_pid_namespace, l.holder_pid, "
@@ -39,7 +40,8 @@ constexpr const char* kSelectSample =
     "SELECT elapsed_ms, progress_percent, job, iteration, memory_total_bytes, "
     "memory_remaining_bytes, memory_sent_bytes, disk_total_bytes, disk_remaining_bytes, "
     "disk_sent_bytes, dirty_bytes_per_s, bandwidth_bytes_per_s, expected_downtime_ms, "
-    "throttle_percent, convergence_ratio, endless, eta_ms, eta_low_ms, eta_high_ms "
+    "throttle_percent, convergence_ratio, endless, eta_ms, eta_low_ms, eta_high_ms, "
+    "memory_delayed_bytes, write_limit_bytes_per_s, process_cpu_us, vcpus_cpu_us "
     "FROM samples WHERE migration_id = ? ORDER BY sequence ";
 
 std::vector<std::string> texts_of(const std::string& json) {
@@ -121,7 +123,7 @@ Entry entry_of(const SQLite::Statement& statement) {
         measures.disk_sent >> measures.blackout >> measures.guest_speed >> measures.throttled >>
         measures.throttle_percent_max >> measures.source_cpu >> measures.destination_cpu >>
         measures.bandwidth_mean >> measures.iterations >> measures.write_limited >>
-        measures.write_limit_min;
+        measures.write_limit_min >> measures.workload_speed;
     measures.probe = probe_in(row);
     measures.disks = disks_in(row);
 
@@ -145,6 +147,15 @@ SampleRow sample_of(const SQLite::Statement& statement) {
     auto& forecast = result.forecast;
     row >> forecast.convergence_ratio >> forecast.endless >> forecast.eta >> forecast.eta_low >>
         forecast.eta_high;
+    if (const auto delayed = row.take<std::optional<Bytes>>()) {
+        sample.delayed = DelayedMemory{.active = delayed->count > 0, .dirty = *delayed};
+    }
+    row >> sample.write_limit;
+    const auto process = row.take<std::optional<microseconds>>();
+    const auto vcpus = row.take<std::optional<microseconds>>();
+    if (process && vcpus) {
+        sample.cpu = CpuUse{*process, *vcpus};
+    }
     sample.at = TimePoint(result.elapsed);
     return result;
 }
@@ -214,7 +225,8 @@ std::size_t prune(const SQLite::Database& database, WallTime ended_before) {
     execute(database,
             "UPDATE evacuation_guests SET migration_id = NULL WHERE migration_id IN " + old,
             ended_before);
-    for (const auto* table : {"plans", "timeline", "steps", "samples", "tunes", "drains"}) {
+    for (const auto* table : {"plans", "timeline", "steps", "samples", "tunes", "drains",
+                              "probe_slices", "workload_readings"}) {
         execute(database, fmt::format("DELETE FROM {} WHERE migration_id IN {}", table, old),
                 ended_before);
     }

@@ -232,8 +232,41 @@ ALTER TABLE migrations ADD COLUMN disk_mismatches INTEGER;
 ALTER TABLE migrations ADD COLUMN disks_compared_ms INTEGER;
 )sql";
 
-constexpr std::array kSteps = {kFirst,  kTunes,       kWriteLimits, kForecasts, kLocations,
-                               kDrains, kEvacuations, kEmulators,   kProbes,    kComparisons};
+// What else each sample knows; NULL: QEMU does not tell, no limit, not asked this time.
+constexpr std::string_view kFullerSamples = R"sql(
+ALTER TABLE samples ADD COLUMN memory_delayed_bytes INTEGER;
+ALTER TABLE samples ADD COLUMN write_limit_bytes_per_s INTEGER;
+ALTER TABLE samples ADD COLUMN process_cpu_us INTEGER;  -- of the source's QEMU since its start
+ALTER TABLE samples ADD COLUMN vcpus_cpu_us INTEGER;    -- of its vCPU threads alone
+)sql";
+
+// What was watched beside the samples, from before a migration until after it: `elapsed_ms` may be
+// negative.
+constexpr std::string_view kWatched = R"sql(
+ALTER TABLE migrations ADD COLUMN workload_speed REAL;
+
+CREATE TABLE probe_slices (
+    migration_id INTEGER NOT NULL REFERENCES migrations,
+    sequence INTEGER NOT NULL,
+    elapsed_ms INTEGER NOT NULL,
+    length_ms INTEGER NOT NULL,
+    probe_sent INTEGER NOT NULL,            -- meanwhile
+    probe_lost INTEGER NOT NULL,            -- of these
+    PRIMARY KEY (migration_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE workload_readings (
+    migration_id INTEGER NOT NULL REFERENCES migrations,
+    sequence INTEGER NOT NULL,
+    elapsed_ms INTEGER NOT NULL,
+    workload_count INTEGER NOT NULL,        -- what the counter stood at
+    PRIMARY KEY (migration_id, sequence)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array kSteps = {kFirst,     kTunes,       kWriteLimits,   kForecasts,
+                               kLocations, kDrains,      kEvacuations,   kEmulators,
+                               kProbes,    kComparisons, kFullerSamples, kWatched};
 
 int pragma(SQLite::Database& database, const char* name) {
     return database.execAndGet(fmt::format("PRAGMA {}", name)).getInt();

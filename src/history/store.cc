@@ -12,6 +12,7 @@
 #include "history/rows.h"
 #include "history/sql.h"
 #include "history/tunes.h"
+#include "history/watched.h"
 
 namespace vmigrate::history {
 namespace {
@@ -84,8 +85,8 @@ Result<Story> Store::story(std::int64_t id) {
         if (!found) {
             return unknown_id(id);
         }
-        return Story{std::move(*found), plan_json(db, id), timeline(db, id), steps(db, id),
-                     samples(db, id)};
+        return Story{std::move(*found), plan_json(db, id), timeline(db, id),
+                     steps(db, id),     samples(db, id),   watched(db, id)};
     });
 }
 

@@ -102,6 +102,7 @@ struct Story {
     std::vector<TimelineRow> timeline;
     std::vector<StepRow> steps;
     std::vector<SampleRow> samples;
+    Observations watched;  ///< its times as those of the samples
 };
 
 struct Filter {

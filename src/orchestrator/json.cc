@@ -155,6 +155,7 @@ Json to_json(const Measures& measures) {
         {"disk_sent_bytes", or_null(measures.disk_sent, kBytes)},
         {"blackout_us", or_null(measures.blackout, kCount)},
         {"guest_speed", or_null(measures.guest_speed, kSame)},
+        {"workload_speed", or_null(measures.workload_speed, kSame)},
         {"throttled_ms", or_null(measures.throttled, kCount)},
         {"throttle_percent_max", measures.throttle_percent_max},
         {"write_limited_ms", or_null(measures.write_limited, kCount)},
@@ -209,6 +210,7 @@ Json to_json(const Progress& progress) {
 }
 
 Json to_json(const Sample& sample) {
+    const auto cpu = [&](auto what) { return or_null(sample.cpu, what); };
     return {{"job", name_of(sample.job)},
             {"iteration", sample.iteration},
             {"memory_total_bytes", sample.memory_total.count},
@@ -220,7 +222,11 @@ Json to_json(const Sample& sample) {
             {"dirty_bytes_per_s", sample.dirty_rate.count},
             {"bandwidth_bytes_per_s", sample.bandwidth.count},
             {"expected_downtime_ms", or_null(sample.expected_downtime, kCount)},
-            {"throttle_percent", sample.throttle_percent}};
+            {"throttle_percent", sample.throttle_percent},
+            {"memory_delayed_bytes", or_null(sample.memory_delayed(), kBytes)},
+            {"write_limit_bytes_per_s", or_null(sample.write_limit, kBytes)},
+            {"process_cpu_us", cpu([](const CpuUse& use) { return use.process.count(); })},
+            {"vcpus_cpu_us", cpu([](const CpuUse& use) { return use.vcpus.count(); })}};
 }
 
 Json to_json(const VolumeMove& volume) {

@@ -58,6 +58,16 @@ void MeasureBook::totals(const Sample& completed) {
     iterations_ = std::max(iterations_, completed.iteration + 1);
 }
 
+std::optional<TimePoint> MeasureBook::there() const {
+    return resumed_ && !postcopy_ ? resumed_ : returned_;
+}
+
+std::optional<double> MeasureBook::workload_speed(
+    const std::vector<WorkloadReading>& readings) const {
+    const auto until = there();
+    return called_ && until ? vmigrate::workload_speed(readings, *called_, *until) : std::nullopt;
+}
+
 Measures MeasureBook::result(bool moved) const {
     Measures measures;
     measures.setup = between(called_, active_);
@@ -80,7 +90,7 @@ Measures MeasureBook::result(bool moved) const {
     if (!moved) {
         return measures;
     }
-    measures.total = between(called_, resumed_ && !postcopy_ ? resumed_ : returned_);
+    measures.total = between(called_, there());
     measures.blackout = blackout_.blackout();
     if (destination_cpu_) {
         measures.destination_cpu = std::chrono::duration_cast<milliseconds>(

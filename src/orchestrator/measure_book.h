@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "orchestrator/meters.h"
 #include "orchestrator/types.h"
@@ -24,9 +25,14 @@ class MeasureBook {
     void resumed(const EventTime& time);
     void sampled(const Sample& sample);
     void writes_limited(BytesPerSecond limit, TimePoint at);
+    /// The least that writes to a disk may be; a limit once set never goes up.
+    std::optional<BytesPerSecond> write_limit() const { return write_limit_min_; }
     void source_cpu(const CpuUse& use, TimePoint at) { speed_.during(use, at); }
     void destination_cpu(const CpuUse& use) { destination_cpu_ = use; }
     void totals(const Sample& completed);
+
+    /// From the call until the guest has moved, or stays.
+    std::optional<double> workload_speed(const std::vector<WorkloadReading>& readings) const;
 
     std::optional<TimePoint> active_since() const { return active_; }
 
@@ -34,6 +40,9 @@ class MeasureBook {
     Measures result(bool moved) const;
 
   private:
+    /// When the destination ran it with all its memory, else when the call returned.
+    std::optional<TimePoint> there() const;
+
     BlackoutMeter blackout_;
     SpeedMeter speed_;
     std::optional<TimePoint> called_;

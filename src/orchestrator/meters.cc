@@ -24,6 +24,18 @@ double rate(const CpuUse& from, const CpuUse& to, double time) {
     return std::chrono::duration<double>(to.vcpus - from.vcpus).count() / time;
 }
 
+/// Between two readings it is taken to grow evenly. REQUIRES: `at` is not outside of them.
+double count_at(const std::vector<WorkloadReading>& readings, TimePoint at) {
+    const auto after = std::ranges::lower_bound(readings, at, {}, &WorkloadReading::at);
+    const auto count = static_cast<double>(after->count);
+    if (after->at == at || after == readings.begin()) {
+        return count;
+    }
+    const auto& before = *std::prev(after);
+    const double share = seconds_between(before.at, at) / seconds_between(before.at, after->at);
+    return static_cast<double>(before.count) * (1 - share) + count * share;
+}
+
 }  // namespace
 
 void BlackoutMeter::saw(Side side, const EventTime& time) {
@@ -144,6 +156,25 @@ std::optional<milliseconds> SpeedMeter::process_beside_vcpus() const {
     const auto process = last_.process - first_->process;
     const auto vcpus = last_.vcpus - first_->vcpus;
     return std::chrono::duration_cast<milliseconds>(std::max(microseconds(0), process - vcpus));
+}
+
+std::optional<double> workload_speed(const std::vector<WorkloadReading>& readings, TimePoint begin,
+                                     TimePoint end) {
+    const auto falls = [](const auto& a, const auto& b) { return b.count < a.count; };
+    if (readings.empty() || std::ranges::adjacent_find(readings, falls) != readings.end()) {
+        return std::nullopt;
+    }
+    const auto first = readings.front().at;
+    const auto until = std::min(end, readings.back().at);
+    if (begin - first < kShortestWindow || until - begin < kShortestWindow) {
+        return std::nullopt;
+    }
+    const double at_begin = count_at(readings, begin);
+    const double before = (at_begin - count_at(readings, first)) / seconds_between(first, begin);
+    if (before <= 0) {
+        return std::nullopt;
+    }
+    return (count_at(readings, until) - at_begin) / seconds_between(begin, until) / before;
 }
 
 }  // namespace vmigrate

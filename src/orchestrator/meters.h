@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "orchestrator/events.h"
 #include "orchestrator/status.h"
@@ -73,5 +74,10 @@ class SpeedMeter {
     TimePoint first_at_{};
     TimePoint last_at_{};
 };
+
+/// How fast the counter grew from `begin` to `end`, relative to what it did before; nothing when it
+/// was read too shortly, did not grow, or was started again. `readings` in the order of time.
+std::optional<double> workload_speed(const std::vector<WorkloadReading>& readings, TimePoint begin,
+                                     TimePoint end);
 
 }  // namespace vmigrate

@@ -4,6 +4,8 @@
 // in probe/. Ownership: the runner borrows it. Thread rule: one thread, that of the runner.
 #pragma once
 
+#include <vector>
+
 #include "orchestrator/types.h"
 
 namespace vmigrate {
@@ -14,6 +16,8 @@ class NetworkProbe {
     /// Asks no more, waits a moment for what is on its way, and tells what came back. Again: the
     /// same.
     virtual ProbeCounts end() = 0;
+    /// After end(): the same by the time at which it was asked.
+    virtual std::vector<ProbeSlice> slices() = 0;
 };
 
 }  // namespace vmigrate

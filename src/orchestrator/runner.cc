@@ -202,7 +202,7 @@ class Run {
     }
 
     std::optional<Sample> take_sample() {
-        const auto sample = edges_.hypervisor.sample();
+        auto sample = edges_.hypervisor.sample();
         if (!sample || (sample->job != JobState::active && sample->job != JobState::device &&
                         sample->job != JobState::postcopy)) {
             return std::nullopt;
@@ -210,10 +210,12 @@ class Run {
         book_.sampled(*sample);
         if (phase_ < Phase::handover && sample->at - cpu_asked_ >= kCpuInterval) {
             cpu_asked_ = sample->at;
-            if (const auto use = edges_.hypervisor.cpu_use(Side::source)) {
-                book_.source_cpu(*use, edges_.clock.now());
+            sample->cpu = edges_.hypervisor.cpu_use(Side::source);
+            if (sample->cpu) {
+                book_.source_cpu(*sample->cpu, edges_.clock.now());
             }
         }
+        sample->write_limit = book_.write_limit();
         estimator_.add(*sample);
         const auto shown = progress_.update(
             phase_, *sample, estimator_.forecast(steering_.limit(), steering_.longest_pause()));
@@ -644,6 +646,11 @@ class Run {
     void finish() {
         if (edges_.probe != nullptr) {
             record_.measures.probe = edges_.probe->end();
+            record_.watched.probe = edges_.probe->slices();
+        }
+        if (edges_.workload != nullptr) {
+            record_.watched.workload = edges_.workload->end();
+            record_.measures.workload_speed = book_.workload_speed(record_.watched.workload);
         }
         enter(Phase::ended, name_of(record_.outcome));
         log_.remember(edges_.journal.finish(record_));

@@ -13,6 +13,7 @@
 #include "orchestrator/network_probe.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/status.h"
+#include "orchestrator/workload_counter.h"
 
 namespace vmigrate {
 
@@ -23,7 +24,8 @@ struct Edges {
     Status& status;
     EventSource& events;
     const Clock& clock;
-    NetworkProbe* probe = nullptr;  ///< null: nobody asks the guest whether it is there
+    NetworkProbe* probe = nullptr;        ///< null: nobody asks the guest whether it is there
+    WorkloadCounter* workload = nullptr;  ///< null: nobody counts what the guest gets done
 };
 
 /// REQUIRES: !plan.blocked(). Thread rule: blocks its thread until the end.

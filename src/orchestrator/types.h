@@ -110,6 +110,12 @@ struct DelayedMemory {
     Bytes saved;                   ///< dirty while it was delayed, and delayed again
 };
 
+/// Processor time of a guest's QEMU process, from libvirt.
+struct CpuUse {
+    microseconds process{};  ///< whole process
+    microseconds vcpus{};    ///< the vCPU threads alone
+};
+
 /// One reading of a running migration. Sizes are totals since its start.
 struct Sample {
     TimePoint at{};
@@ -128,7 +134,14 @@ struct Sample {
     std::optional<StreamDisks> stream_disks;
     std::vector<DiskCopy> disks;  ///< only when their writes may be limited
     std::optional<DelayedMemory> delayed;
+    /// The least that its writes to a disk are limited to by us; nothing: they are not.
+    std::optional<BytesPerSecond> write_limit;
+    std::optional<CpuUse> cpu;  ///< of the source's QEMU; not asked for each time
 
+    /// What waits for a later iteration; nothing: QEMU does not tell.
+    std::optional<Bytes> memory_delayed() const {
+        return delayed ? std::optional(delayed->active ? delayed->dirty : Bytes{}) : std::nullopt;
+    }
     /// What this iteration sends: the rest waits for a later one.
     Bytes memory_awaited() const {
         return delayed && delayed->active ? memory_remaining - delayed->dirty : memory_remaining;
@@ -148,12 +161,6 @@ struct Forecast {
     bool endless = false;  ///< as things are it does not converge
 };
 
-/// Processor time of a guest's QEMU process, from libvirt.
-struct CpuUse {
-    microseconds process{};  ///< whole process
-    microseconds vcpus{};    ///< the vCPU threads alone
-};
-
 /// What asking a guest over the network, all the time while it moved, has shown.
 struct ProbeCounts {
     std::uint64_t sent = 0;
@@ -170,6 +177,26 @@ struct DiskMeasures {
     milliseconds took{};      ///< the guest stood still so long for it: a part of the blackout
 };
 
+/// What a probe asked in one piece of time.
+struct ProbeSlice {
+    TimePoint at{};
+    milliseconds length{};
+    std::uint64_t sent = 0;
+    std::uint64_t lost = 0;
+};
+
+/// What a counter of the guest's work stood at: it grows with what the guest gets done.
+struct WorkloadReading {
+    TimePoint at{};
+    std::uint64_t count = 0;
+};
+
+/// What was watched from before a migration until after it, in the order of time.
+struct Observations {
+    std::vector<ProbeSlice> probe;
+    std::vector<WorkloadReading> workload;
+};
+
 /// The six measures of one migration. `std::nullopt` = could not be measured (never 0 for that).
 struct Measures {
     std::optional<milliseconds> setup;  ///< call until the first memory page may flow
@@ -180,6 +207,8 @@ struct Measures {
     std::optional<microseconds> blackout;  ///< no vCPU ran anywhere
     /// Effect on the guest: vCPU time per second while migrating, relative to before (1 = none).
     std::optional<double> guest_speed;
+    /// The same of the counter of its work; nothing: there is none.
+    std::optional<double> workload_speed;
     std::optional<milliseconds> throttled;  ///< how long, and at most how hard, it was throttled
     unsigned throttle_percent_max = 0;
     /// How long, and at least to how little, what it wrote to a disk was limited.
@@ -201,6 +230,7 @@ struct Record {
     std::vector<std::string> problems;  ///< named leftovers, exceeded ceiling
     bool interrupted = false;           ///< by a signal (exit 130 when the source runs)
     Measures measures;
+    Observations watched;
 };
 
 }  // namespace vmigrate

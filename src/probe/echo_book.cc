@@ -3,9 +3,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
+
+#include "probe/thin_out.h"
 
 namespace vmigrate::probe {
 namespace {
+
+constexpr std::size_t kMostSlices = 1000;
 
 microseconds between(TimePoint a, TimePoint b) {
     return std::chrono::duration_cast<microseconds>(b - a);
@@ -13,9 +18,17 @@ microseconds between(TimePoint a, TimePoint b) {
 
 }  // namespace
 
-std::uint64_t EchoBook::sent() {
+std::uint64_t EchoBook::sent(TimePoint at) {
+    const std::uint64_t number = times_.size();
     times_.push_back(0);
-    return times_.size() - 1;
+    if (slices_.empty() || at - slices_.back().begin >= slice_length_) {
+        if (slices_.size() == kMostSlices) {
+            slice_length_ *= 2;
+            thin_out(slices_);
+        }
+        slices_.push_back({at, number});
+    }
+    return number;
 }
 
 void EchoBook::answered(std::uint64_t number, TimePoint at) {
@@ -53,6 +66,21 @@ ProbeCounts EchoBook::counts(TimePoint last_sent) const {
         counts.longest_gap = std::max(longest_, between(*last_, last_sent));
     }
     return counts;
+}
+
+std::vector<ProbeSlice> EchoBook::slices(TimePoint last_sent) const {
+    std::vector<ProbeSlice> result;
+    for (std::size_t i = 0; i < slices_.size(); ++i) {
+        const bool last = i + 1 == slices_.size();
+        const auto begin = slices_[i].first;
+        const auto end = last ? times_.size() : slices_[i + 1].first;
+        const auto until = last ? last_sent : slices_[i + 1].begin;
+        const auto of = std::span(times_).subspan(begin, end - begin);
+        result.push_back({slices_[i].begin,
+                          std::chrono::duration_cast<milliseconds>(until - slices_[i].begin),
+                          of.size(), static_cast<std::uint64_t>(std::ranges::count(of, 0))});
+    }
+    return result;
 }
 
 }  // namespace vmigrate::probe

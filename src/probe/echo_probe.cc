@@ -46,7 +46,7 @@ void listen(EchoSocket& socket, TimePoint until, Take take) {
 bool answers(EchoSocket& socket) {
     EchoBook book;
     for (const auto end = now() + kFirstAnswer; now() < end;) {
-        socket.ask(book.sent());
+        socket.ask(book.sent(now()));
         bool heard = false;
         listen(socket, now() + kFirstPeriod, [&](std::uint64_t) { heard = true; });
         if (heard) {
@@ -68,6 +68,10 @@ class EchoProbe final : public NetworkProbe {
         stop();
         return counts_;
     }
+    std::vector<ProbeSlice> slices() override {
+        stop();
+        return slices_;
+    }
 
   private:
     void stop() {
@@ -82,7 +86,7 @@ class EchoProbe final : public NetworkProbe {
         for (auto next = now(); !ending_;) {
             // The book has no way to take a number back, so it is given only to what is sent.
             if (socket_.ask(number_)) {
-                number_ = book_.sent() + 1;
+                number_ = book_.sent(now()) + 1;
             }
             do {
                 next += kPeriod;
@@ -95,12 +99,14 @@ class EchoProbe final : public NetworkProbe {
         }
         listen(socket_, now() + kDetour, take);
         counts_ = book_.counts(ended);
+        slices_ = book_.slices(ended);
     }
 
     EchoSocket socket_;
     EchoBook book_;
     std::uint64_t number_ = 0;
     ProbeCounts counts_;  ///< when the thread has ended
+    std::vector<ProbeSlice> slices_;
     std::atomic<bool> ending_{false};
     std::thread asking_;
 };

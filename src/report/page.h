@@ -13,7 +13,9 @@
 namespace vmigrate::report {
 
 /// `data` has "kind": "migration", with what `vmigrate show --json --samples` prints under
-/// "migration"; or "fleet", with what `vmigrate history --json` prints under "migrations".
+/// "migration"; or "fleet", with what `vmigrate history --json` prints under "migrations", and for
+/// one of an evacuation "evacuation": when it began and ended, and under "guests" what `vmigrate
+/// evacuate --status --json` prints.
 /// Error (usage): the program was built without the library.
 Result<std::string> page(const std::string& title, const Json& data);
 

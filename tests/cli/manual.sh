@@ -54,7 +54,7 @@ for command in $commands; do
     recover) same "vmigrate-recover(1)" "$own" "$(page_options "$man/vmigrate-recover.1")" ;;
     start) same "vmigrate-start(1)" "$own" "$(page_options "$man/vmigrate-start.1")" ;;
     plan) same "plan has start's options" "$own" \
-        "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach -e --wait-drain -e --probe)" ;;
+        "$(page_options "$man/vmigrate-start.1" | grep -vx -e --detach -e --wait-drain -e --probe -e --workload)" ;;
     verify)
         # what is start's own is there; what says where to, or what becomes of the definition, is not
         page=$(page_options "$man/vmigrate-verify.1")

@@ -281,7 +281,7 @@ Result<Record> run_script(const Script& script, Stage& stage) {
     ObservedHypervisor observed(stage.hypervisor, plan.call.downtime_limit);
     const auto& real = stage.edges;
     return run(plan, {observed, real.network, real.journal, real.status, real.events, real.clock,
-                      real.probe});
+                      real.probe, real.workload});
 }
 
 std::string play(const Script& script, Stage& stage) {
@@ -307,6 +307,7 @@ class FakeProbe final : public NetworkProbe {
         ended_after.push_back(world_.transcript.size());
         return {1000, 1, 2, 3, microseconds(4)};
     }
+    std::vector<ProbeSlice> slices() override { return {{TimePoint{}, milliseconds(9), 1000, 1}}; }
     std::vector<std::size_t> ended_after;
 
   private:
@@ -366,6 +367,66 @@ TEST_CASE("who asks the guest does so until its end, whichever that is, and it i
         // and not before all was done that changes something: two lines at most, of the end itself
         CHECK(probe.ended_after[0] + 2 >= static_cast<std::size_t>(finish - transcript.begin()));
     }
+}
+
+TEST_CASE("what was watched from before it until after it is in the history, whatever its end") {
+    class FakeCounter final : public WorkloadCounter {
+      public:
+        std::vector<WorkloadReading> end() override { return {{TimePoint{}, 3}}; }
+    };
+    for (const auto& path : all_scripts()) {
+        CAPTURE(path.filename().string());
+        Stage stage;
+        FakeProbe probe(stage.world);
+        FakeCounter counter;
+        stage.edges.probe = &probe;
+        stage.edges.workload = &counter;
+        (void)run_script(load(path, stage), stage);
+        REQUIRE(stage.journal.finished);
+        const auto& watched = stage.journal.finished->watched;
+        REQUIRE(watched.probe.size() == 1);
+        CHECK(watched.probe[0].lost == 1);
+        REQUIRE(watched.workload.size() == 1);
+        CHECK(watched.workload[0].count == 3);
+    }
+}
+
+TEST_CASE("a sample knows the least that writes are limited to, from then on") {
+    const auto scripts = source_dir() / "tests/replay/scripts";
+    for (const auto* name :
+         {"24-writes-limited-mirror.replay", "25-writes-limited-in-stream.replay"}) {
+        CAPTURE(name);
+        Stage stage;
+        (void)run_script(load(scripts / name, stage), stage);
+        const auto& samples = stage.journal.samples;
+        REQUIRE(samples.size() > 2);
+        CHECK(!samples.front().write_limit);
+        REQUIRE(samples.back().write_limit);
+        std::string last;
+        for (const auto& line : stage.world.transcript) {
+            last = line.find(" limit writes to ") != std::string::npos ? line : last;
+        }
+        CHECK(last.find(": " + format_rate(*samples.back().write_limit)) != std::string::npos);
+    }
+    Stage observed;
+    (void)run_script(load(scripts / "26-writes-only-observed.replay", observed), observed);
+    for (const auto& sample : observed.journal.samples) {
+        CHECK(!sample.write_limit);
+    }
+}
+
+TEST_CASE("a sample has the processor time that was read with it, and none where it was not") {
+    Stage stage;
+    stage.world.cpu = CpuUse{microseconds(7), microseconds(5)};
+    (void)run_script(load(source_dir() / "tests/replay/scripts/02-stepping.replay", stage), stage);
+    const auto& samples = stage.journal.samples;
+    const auto with = std::ranges::count_if(samples, [](const Sample& sample) {
+        return sample.cpu && sample.cpu->process == microseconds(7) &&
+               sample.cpu->vcpus == microseconds(5);
+    });
+    const auto asked = stage.world.cpu_asked.size() - 1;  // the first comes before the call
+    CHECK(with > 0);
+    CHECK(static_cast<std::size_t>(with) == asked);
 }
 
 TEST_CASE("processor times are read now and then, not at each look") {

@@ -48,6 +48,37 @@ TEST_CASE("an older file is brought up to date, step by step, and keeps what it 
     CHECK(number_of(database) == released + 2);
 }
 
+TEST_CASE("samples from before they knew more are read, without what nobody knew then") {
+    const TemporaryFolder folder;
+    const HandClock clock;
+    {
+        SQLite::Database old(folder.file(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+        constexpr std::size_t kBefore = 9;
+        upgrade(old, schema_steps().first(kBefore));
+        old.exec(
+            "INSERT INTO migrations (guest_uuid, guest_name, source, destination, policy, "
+            "started_unix_us, phase, outcome, downtime_limit_ms, blackout_ceiling_ms, "
+            "predicted_converges, predicted_memory_sent_bytes, predicted_disk_sent_bytes) "
+            "VALUES ('u', 'web', 'a', 'b', 'p', 1, 'ended', 'moved', 1, 1, 1, 0, 0);"
+            "INSERT INTO samples (migration_id, sequence, elapsed_ms, progress_percent, job, "
+            "iteration, memory_total_bytes, memory_remaining_bytes, memory_sent_bytes, "
+            "disk_total_bytes, disk_remaining_bytes, disk_sent_bytes, dirty_bytes_per_s, "
+            "bandwidth_bytes_per_s, throttle_percent) "
+            "VALUES (1, 1, 5, 1, 'active', 1, 9, 8, 7, 0, 0, 0, 6, 5, 44)");
+    }
+    const auto story = opened(folder.file(), clock)->story(1);
+    REQUIRE_MESSAGE(story.has_value(), message_of(story));
+    REQUIRE(story->samples.size() == 1);
+    const auto& sample = story->samples[0].sample;
+    CHECK(sample.throttle_percent == 44);
+    CHECK(!sample.delayed);
+    CHECK(!sample.write_limit);
+    CHECK(!sample.cpu);
+    CHECK(story->watched.probe.empty());
+    CHECK(story->watched.workload.empty());
+    CHECK(!story->entry.measures.workload_speed);
+}
+
 TEST_CASE("a step that fails leaves the schema before it, whole") {
     const TemporaryFolder folder;
     const HandClock clock;
@@ -71,17 +102,21 @@ TEST_CASE("an interrupted creation is completed") {
     CHECK(opened(folder.file(), clock)->journal()->begin(plan_of("web", kUuid)).has_value());
 }
 
-TEST_CASE("the columns of the measures have the names of their JSON") {
+TEST_CASE("the columns of measures and samples have the names of their JSON") {
     const TemporaryFolder folder;
     const HandClock clock;
     opened(folder.file(), clock);
     const SQLite::Database database(folder.file(), SQLite::OPEN_READONLY);
-    const auto measures = to_json(Measures{});
-    for (const auto& [name, value] : measures.items()) {
-        SQLite::Statement column(
-            database, "SELECT count(*) FROM pragma_table_info('migrations') WHERE name = ?");
-        column.bind(1, name);
-        REQUIRE(column.executeStep());
-        CHECK_MESSAGE(column.getColumn(0).getInt() == 1, name);
-    }
+    const auto has_all = [&](const char* table, const Json& json) {
+        for (const auto& [name, value] : json.items()) {
+            SQLite::Statement column(database,
+                                     "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?");
+            column.bind(1, table);
+            column.bind(2, name);
+            REQUIRE(column.executeStep());
+            CHECK_MESSAGE(column.getColumn(0).getInt() == 1, name);
+        }
+    };
+    has_all("migrations", to_json(Measures{}));
+    has_all("samples", to_json(Sample{}));
 }

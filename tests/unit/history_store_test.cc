@@ -111,6 +111,9 @@ TEST_CASE("every field of a migration comes back") {
     sample.bandwidth = {987654321};
     sample.expected_downtime = milliseconds(77);
     sample.throttle_percent = 20;
+    sample.delayed = DelayedMemory{.active = true, .dirty = mebibytes(9)};
+    sample.write_limit = BytesPerSecond{262144};
+    sample.cpu = CpuUse{microseconds(12'345'678), microseconds(11'000'000)};
     Forecast forecast;
     forecast.convergence_ratio = 0.25;
     forecast.eta = milliseconds(30);
@@ -119,6 +122,9 @@ TEST_CASE("every field of a migration comes back") {
     CHECK(journal->sample(sample, 42, forecast).has_value());
     Sample unsure = sample;
     unsure.expected_downtime.reset();
+    unsure.delayed.reset();
+    unsure.write_limit.reset();
+    unsure.cpu.reset();
     Forecast endless;
     endless.endless = true;
     CHECK(journal->sample(unsure, 43, endless).has_value());
@@ -137,6 +143,7 @@ TEST_CASE("every field of a migration comes back") {
     record.measures.guest_speed = 0.66;
     record.measures.throttled = milliseconds(77);
     record.measures.throttle_percent_max = 88;
+    record.measures.workload_speed = 0.88;
     record.measures.write_limited = milliseconds(89);
     record.measures.write_limit_min = BytesPerSecond{90};
     record.measures.source_cpu = milliseconds(99);
@@ -145,6 +152,11 @@ TEST_CASE("every field of a migration comes back") {
     record.measures.iterations = 132;
     record.measures.disks = DiskMeasures{Bytes{153}, 2, milliseconds(154)};
     record.measures.probe = ProbeCounts{143, 14, 15, 16, microseconds(17)};
+    const auto begun = clock.now() - milliseconds(1500);
+    record.watched.probe = {{begun - milliseconds(700), milliseconds(800), 750, 0},
+                            {begun + milliseconds(100), milliseconds(100), 98, 21}};
+    record.watched.workload = {{begun - microseconds(1500), 5},
+                               {begun + milliseconds(90), 1234567}};
     clock.advance(milliseconds(500));
     CHECK(journal->finish(record).has_value());
 
@@ -189,6 +201,19 @@ TEST_CASE("every field of a migration comes back") {
     CHECK(line(to_json(told->samples[0].forecast)) == line(to_json(forecast)));
     CHECK(line(to_json(told->samples[1].sample)) == line(to_json(unsure)));
     CHECK(line(to_json(told->samples[1].forecast)) == line(to_json(endless)));
+    const auto& watched = told->watched;
+    REQUIRE(watched.probe.size() == 2);
+    CHECK(watched.probe[0].at == TimePoint(milliseconds(-700)));
+    CHECK(watched.probe[0].length == milliseconds(800));
+    CHECK(watched.probe[0].sent == 750);
+    CHECK(watched.probe[1].at == TimePoint(milliseconds(100)));
+    CHECK(watched.probe[1].sent == 98);
+    CHECK(watched.probe[1].lost == 21);
+    REQUIRE(watched.workload.size() == 2);
+    CHECK(watched.workload[0].at == TimePoint(milliseconds(-2)));
+    CHECK(watched.workload[0].count == 5);
+    CHECK(watched.workload[1].at == TimePoint(milliseconds(90)));
+    CHECK(watched.workload[1].count == 1234567);
     CHECK(store->last_sample(id).value()->progress_percent == 43);
 
     const auto listed = store->list({}).value();
@@ -460,7 +485,10 @@ TEST_CASE("only what has ended well known and long ago is forgotten, with all of
     HandClock clock;
     const auto store = opened(folder.file(), clock);
     const auto plan = plan_of("web", kUuid);
-    const auto old = completed(*store, plan, moved(0));
+    auto seen = moved(0);
+    seen.watched.probe = {{clock.now(), milliseconds(100), 99, 1}};
+    seen.watched.workload = {{clock.now(), 1}};
+    const auto old = completed(*store, plan, seen);
     auto lost = moved(0);
     lost.outcome = Outcome::unknown;
     const auto unknown = completed(*store, plan_of("lost", kOtherUuid), lost);
@@ -476,7 +504,8 @@ TEST_CASE("only what has ended well known and long ago is forgotten, with all of
     CHECK(store->story(old).error().kind == ErrorKind::not_found);
     CHECK(store->story(young).value().plan_json.size() > 2);
     const SQLite::Database file(folder.file(), SQLite::OPEN_READONLY);
-    for (const auto* table : {"plans", "timeline", "steps", "samples"}) {
+    for (const auto* table :
+         {"plans", "timeline", "steps", "samples", "probe_slices", "workload_readings"}) {
         const auto sql = "SELECT count(*) FROM " + std::string(table) +
                          " WHERE migration_id = " + std::to_string(old);
         SQLite::Statement rows(file, sql);

@@ -132,3 +132,55 @@ TEST_CASE("guest speed compares vCPU time before and during") {
     idle.during(zero, mono(3000));
     CHECK(!idle.guest_speed());
 }
+
+namespace {
+
+/// It grows by `fast` a second, from 2 s on by `slow`, read every 100 ms from 0 to 6 s.
+std::vector<WorkloadReading> readings(std::uint64_t fast, std::uint64_t slow) {
+    std::vector<WorkloadReading> list;
+    std::uint64_t count = 1000;
+    for (int ms = 0; ms <= 6000; ms += 100) {
+        list.push_back({mono(ms), count});
+        count += (ms < 2000 ? fast : slow) / 10;
+    }
+    return list;
+}
+
+}  // namespace
+
+TEST_CASE("the speed of the work compares what its counter grew by before and meanwhile") {
+    const auto half = readings(1000, 500);
+    CHECK(*workload_speed(half, mono(2000), mono(5000)) == doctest::Approx(0.5));
+    // between two readings, 50 ms of which it was slow before
+    CHECK(*workload_speed(half, mono(2050), mono(5050)) ==
+          doctest::Approx(500 / (2025 / 2.05)).epsilon(0.0001));
+    CHECK(*workload_speed(half, mono(2000), mono(60000)) == doctest::Approx(0.5));
+    CHECK(*workload_speed(readings(1000, 1000), mono(2000), mono(5000)) == doctest::Approx(1.0));
+    CHECK(*workload_speed(readings(1000, 0), mono(2000), mono(5000)) == doctest::Approx(0.0));
+}
+
+TEST_CASE("a counter that tells nothing of the work has no speed") {
+    CHECK(!workload_speed({}, mono(2000), mono(5000)));
+    CHECK(!workload_speed(readings(0, 500), mono(2000), mono(5000)));
+    CHECK(!workload_speed(readings(1000, 500), mono(400), mono(5000)));   // too short before
+    CHECK(!workload_speed(readings(1000, 500), mono(2000), mono(2400)));  // and meanwhile
+    CHECK(!workload_speed(readings(1000, 500), mono(-100), mono(5000)));
+    CHECK(!workload_speed(readings(1000, 500), mono(7000), mono(8000)));
+    auto again = readings(1000, 500);
+    again[40].count = 0;  // counted from nothing again
+    CHECK(!workload_speed(again, mono(2000), mono(5000)));
+}
+
+TEST_CASE("work is compared until the guest runs there with all its memory, or the call returned") {
+    const auto half = readings(1000, 500);
+    MeasureBook book;
+    CHECK(!book.workload_speed(half));
+    book.called(mono(2000));
+    CHECK(!book.workload_speed(half));
+    book.returned(mono(5000));
+    CHECK(*book.workload_speed(half) == doctest::Approx(0.5));
+    book.resumed({std::nullopt, mono(2400)});
+    CHECK(!book.workload_speed(half));  // too short
+    book.postcopy();
+    CHECK(*book.workload_speed(half) == doctest::Approx(0.5));
+}

@@ -17,7 +17,7 @@ TimePoint at(int ms) {
 EchoBook book_of(int questions) {
     EchoBook book;
     for (int n = 0; n < questions; ++n) {
-        book.sent();
+        book.sent(at(n));
     }
     return book;
 }
@@ -94,4 +94,59 @@ TEST_CASE("a number that was never sent is none of ours") {
     book.answered(1, at(1));
     CHECK(book.counts(at(1)).lost == 1);
     CHECK_FALSE(book.last_is_answered());
+}
+
+TEST_CASE("a loss is in the piece of time in which it was asked, not in that of a late answer") {
+    EchoBook book;
+    for (int n = 0; n < 250; ++n) {
+        book.sent(at(n));
+        if (n < 90 || n >= 120) {
+            book.answered(n, at(n + 1));
+        }
+    }
+    book.answered(95, at(249));
+    const auto slices = book.slices(at(260));
+    REQUIRE(slices.size() == 3);
+    CHECK(slices[0].at == at(0));
+    CHECK(slices[0].length == milliseconds(100));
+    CHECK(slices[0].sent == 100);
+    CHECK(slices[0].lost == 9);
+    CHECK(slices[1].at == at(100));
+    CHECK(slices[1].lost == 20);
+    CHECK(slices[2].sent == 50);
+    CHECK(slices[2].lost == 0);
+    CHECK(slices[2].length == milliseconds(60));
+    CHECK(EchoBook().slices(at(0)).empty());
+}
+
+TEST_CASE("hours have no more pieces than minutes, and none of what was lost is forgotten") {
+    EchoBook book;
+    std::uint64_t lost = 0;
+    constexpr int kQuestions = 400'000;
+    for (int n = 0; n < kQuestions; ++n) {
+        const auto number = book.sent(at(n * 20));
+        if (n % 7 == 0) {
+            ++lost;
+        } else {
+            book.answered(number, at(n * 20 + 1));
+        }
+    }
+    const auto slices = book.slices(at(kQuestions * 20));
+    CHECK(slices.size() <= 1000);
+    CHECK(slices.size() > 400);
+    ProbeSlice sum;
+    auto next = slices.front().at;
+    for (const auto& slice : slices) {
+        CHECK(slice.at == next);
+        next = slice.at + slice.length;
+        sum.sent += slice.sent;
+        sum.lost += slice.lost;
+    }
+    CHECK(next == at(kQuestions * 20));
+    CHECK(sum.sent == kQuestions);
+    CHECK(sum.lost == lost);
+    for (const auto& slice : slices) {
+        CHECK(slice.length <= slices.front().length);
+    }
+    CHECK(slices[1].length == slices.front().length);  // all but the last are alike
 }

@@ -43,6 +43,14 @@ TEST_CASE("this machine answers itself, each time once") {
         CHECK(counts.reordered == 0);
         CHECK(counts.longest_gap > microseconds(0));
         CHECK((*probe)->end().sent == counts.sent);
+        const auto slices = (*probe)->slices();
+        CHECK(slices.size() >= 2);
+        std::uint64_t sent = 0;
+        for (const auto& slice : slices) {
+            sent += slice.sent;
+            CHECK(slice.lost == 0);
+        }
+        CHECK(sent == counts.sent);
     }
 }
 
