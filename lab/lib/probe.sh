@@ -62,11 +62,11 @@ cmd_probe() {
     else
         address=$(guest_address "$(need_guest "$name")")
     fi
-    # opened out here: a host's devices cannot be seen from within another node
-    local host devices taps=()
+    # opened out here: a host's network cannot be entered from within another node
+    local host network taps=()
     for host in $(lab_hosts); do
-        exec {devices}<"/proc/$(anchor_pid "$host")/net/dev"
-        taps+=("$devices")
+        exec {network}<"/proc/$(anchor_pid "$host")/ns/net"
+        taps+=("$network")
     done
     exec_in "$node" "$(probe_program)/probe" run "$address" "$rate" "$seconds" "$patience" \
         "$form" "$stream" "${taps[@]}"

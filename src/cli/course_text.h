@@ -25,7 +25,8 @@ Bars bars_of_locale();
 std::string sparkline(const std::vector<std::optional<double>>& heights, double highest, Bars bars);
 
 /// A line for each of the figures that were sampled or watched, over the same time, with the most
-/// that it was, also before; without those that were 0 all the time. Empty when nothing was sampled.
+/// that it was, also before; without those that were 0 all the time. Empty when nothing was
+/// sampled.
 std::string course_text(const history::Story& story, Bars bars);
 
 }  // namespace vmigrate::cli
