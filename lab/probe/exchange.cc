@@ -194,7 +194,7 @@ class Session {
     const int fd_;
     std::uint64_t id_ = 0;
     std::vector<std::uint64_t> sent_at_;  // by sequence; monotonic
-    Silence taps_;
+    std::vector<Silence> taps_;
     std::atomic<bool> started_{false};
     std::atomic<bool> done_{false};
     std::mutex mutex_;  // for what is below

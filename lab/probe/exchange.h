@@ -37,7 +37,7 @@ struct ExchangeResult {
     std::uint64_t longest_loss_start_ns = 0;  // outward: when the first of them was sent
     std::uint64_t longest_gap_ns = 0;         // back: between two arrivals
     std::uint64_t longest_gap_start_ns = 0;
-    Silence taps;  // while probes were sent outward
+    std::vector<Silence> taps;  // while probes were sent outward, the longest first
 };
 
 // Runs one session; `ending` ends it early.

@@ -45,11 +45,15 @@ void print_json(const ExchangeResult& e) {
     print_json("outward", e.outward);
     std::printf("\"longest_loss_start_monotonic_ns\": %llu}, ", ull(e.longest_loss_start_ns));
     print_json("back", e.back);
-    std::printf(
-        "\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu}, "
-        "\"taps\": {\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu}",
-        ms(e.longest_gap_ns), ull(e.longest_gap_start_ns), ms(e.taps.length_ns),
-        ull(e.taps.start_ns));
+    std::printf("\"longest_gap_ms\": %.3f, \"longest_gap_start_monotonic_ns\": %llu}, \"taps\": [",
+                ms(e.longest_gap_ns), ull(e.longest_gap_start_ns));
+    const char* between = "";
+    for (const auto& gap : e.taps) {
+        std::printf("%s{\"gap_ms\": %.3f, \"start_monotonic_ns\": %llu}", between,
+                    ms(gap.length_ns), ull(gap.start_ns));
+        between = ", ";
+    }
+    std::printf("]");
 }
 
 void print_json(const StreamResult& s) {
@@ -72,7 +76,7 @@ void print_text(const ExchangeResult& e) {
     std::printf("; most lost in a row %llu\n", ull(e.outward.tally.longest_loss));
     print_text("back", e.back);
     std::printf("; longest gap %.1f ms\n", ms(e.longest_gap_ns));
-    std::printf("taps      longest gap %.1f ms\n", ms(e.taps.length_ns));
+    std::printf("taps      longest gap %.1f ms\n", e.taps.empty() ? 0 : ms(e.taps[0].length_ns));
 }
 
 void print_text(const StreamResult& s) {

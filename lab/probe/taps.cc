@@ -25,7 +25,8 @@ namespace {
 constexpr std::uint64_t kPeriodNs = 500'000;
 constexpr std::string_view kTap = "vnet";  // libvirt's names
 constexpr int kSentColumn = 9;             // a tap sends what QEMU takes
-constexpr unsigned kBlankType = 0x88b5;    // for local experiments, IEEE 802
+constexpr std::size_t kKept = 5;
+constexpr unsigned kBlankType = 0x88b5;  // for local experiments, IEEE 802
 
 std::string_view next_word(std::string_view& text) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
@@ -139,12 +140,18 @@ bool TapWatch::took_something(Host& host) {
     return more;
 }
 
-Silence TapWatch::longest() {
+std::vector<Silence> TapWatch::longest() {
     done_ = true;
     if (thread_.joinable()) {
         thread_.join();
     }
     return longest_;
+}
+
+void TapWatch::keep(Silence silence) {
+    const auto shorter = [&](const Silence& one) { return one.length_ns < silence.length_ns; };
+    longest_.insert(std::find_if(longest_.begin(), longest_.end(), shorter), silence);
+    longest_.resize(std::min(longest_.size(), kKept));
 }
 
 void TapWatch::watch() {
@@ -159,10 +166,10 @@ void TapWatch::watch() {
             any |= took_something(host);
         }
         const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-        if (any && now_ns - last_ns > longest_.length_ns) {
-            longest_ = {now_ns - last_ns, last_ns};
+        if (any) {
+            keep({now_ns - last_ns, last_ns});
+            last_ns = now_ns;
         }
-        last_ns = any ? now_ns : last_ns;
     }
 }
 

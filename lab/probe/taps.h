@@ -26,9 +26,9 @@ class TapWatch {
     TapWatch(const TapWatch&) = delete;
     TapWatch& operator=(const TapWatch&) = delete;
 
-    // Ends it; the longest time between two packets that any tap delivered, half a millisecond more
-    // or less.
-    Silence longest();
+    // Ends it; the longest times between two packets that any tap delivered, half a millisecond
+    // more or less: at most five, the longest first.
+    std::vector<Silence> longest();
 
   private:
     struct Host {
@@ -40,11 +40,12 @@ class TapWatch {
     };
     static Host look_into(int network);
     static bool took_something(Host& host);
+    void keep(Silence silence);
     void watch();
 
     std::vector<Host> hosts_;
     std::atomic<bool> done_{false};
-    Silence longest_;
+    std::vector<Silence> longest_;
     std::thread thread_;
 };
 

@@ -9,7 +9,8 @@
 namespace vmigrate::handover {
 namespace {
 
-constexpr milliseconds between_looks{1};
+constexpr std::chrono::microseconds between_looks{1000};
+constexpr std::chrono::microseconds shortest_wait{200};
 /// Times the silence that is waited for; a busy machine may need it.
 constexpr int patience = 20;
 
@@ -48,7 +49,9 @@ void Ovs::settle() {
                 }
             }
         }
-        std::this_thread::sleep_for(between_looks);
+        // not longer than needed: what comes now waits for the guest
+        std::this_thread::sleep_for(std::clamp<std::chrono::nanoseconds>(
+            silent_since + task_.times.settle - now(), shortest_wait, between_looks));
     }
 }
 
