@@ -9,8 +9,7 @@
 namespace vmigrate::handover {
 namespace {
 
-constexpr std::chrono::microseconds between_looks{1000};
-constexpr std::chrono::microseconds shortest_wait{200};
+constexpr std::chrono::nanoseconds between_looks = milliseconds(1);
 /// Times the silence that is waited for; a busy machine may need it.
 constexpr int patience = 20;
 
@@ -50,8 +49,8 @@ void Ovs::settle() {
             }
         }
         // not longer than needed: what comes now waits for the guest
-        std::this_thread::sleep_for(std::clamp<std::chrono::nanoseconds>(
-            silent_since + task_.times.settle - now(), shortest_wait, between_looks));
+        const std::chrono::nanoseconds left = silent_since + task_.times.settle - now();
+        std::this_thread::sleep_for(waiting ? between_looks : std::min(left, between_looks));
     }
 }
 

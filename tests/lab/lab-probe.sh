@@ -9,6 +9,17 @@ lab guest g
 lab probe --json --seconds 2 g | jq -e '(.outward, .back | .sent > 500 and .lost == 0 and .duplicated == 0) and
     .stream.whole and .stream.bytes > 10000' >/dev/null || fail "a probe of a guest that nothing disturbs"
 
+# who stands still takes nothing from its tap, and the longest gap is the first
+lab probe --json --no-stream --seconds 4 g >"$LAB_STATE/probe.json" &
+probe=$!
+sleep 1.5
+lab exec host1 virsh suspend g >/dev/null
+sleep 0.5
+lab exec host1 virsh resume g >/dev/null
+wait "$probe" || fail "a probe of a guest that stands still"
+jq -e '.taps | length == 5 and .[0].gap_ms > 500 and .[1].gap_ms < 500 and (map(-.gap_ms) | . == sort)' \
+    "$LAB_STATE/probe.json" >/dev/null || fail "gaps at the tap: $(jq -c .taps "$LAB_STATE/probe.json")"
+
 # eight datagrams by hand, in this order: 5 and 6 never come
 tally=$(lab exec peer python3 - <<'PY'
 import socket, struct
