@@ -449,6 +449,27 @@ TEST_CASE("a post-copy that broke off before the guest ran on the destination is
     CHECK(!did(stage, "abort"));
 }
 
+TEST_CASE("a guest whose QEMU ended in post-copy is lost only if it had run there") {
+    for (const auto there : {GuestState::shut_off, GuestState::absent}) {
+        for (const auto phase : {Phase::handover, Phase::switched}) {
+            Stage stage;
+            stage.world.source = GuestState::paused;
+            stage.world.destination = there;
+            stage.world.postcopy = PostcopyState::stranded;
+            stage.world.job = true;
+            stage.world.is_husk = true;
+            const auto record = recover(died_in_postcopy(phase), {}, stage.edges);
+            REQUIRE(record);
+            CHECK(record->outcome == Outcome::unknown);
+            const bool lost = phase == Phase::switched;
+            CHECK((record->reason.find("the guest is lost") != std::string::npos) == lost);
+            CHECK((record->reason.find("end neither") != std::string::npos) != lost);
+            CHECK(!did(stage, "end husk"));
+            CHECK(!did(stage, "network commit"));
+        }
+    }
+}
+
 TEST_CASE("a post-copy that goes on by itself is waited for, one that stands still is resumed") {
     Stage stage;
     half_moved(stage, PostcopyState::running);
