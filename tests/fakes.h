@@ -59,6 +59,7 @@ struct World {
     bool abort_wanted = false;            ///< as `vmigrate abort` asks for it
     std::optional<PostcopyState> postcopy = PostcopyState::none;
     std::optional<Side> owes_answer;  ///< whose QEMU hangs
+    bool is_husk = false;             ///< for certain, what the source has
     std::vector<Setting> tunes;       ///< as `vmigrate tune` asks for them
     bool call_ended = false;
     std::string differs;               ///< the disk whose copy is not what the source has
@@ -159,6 +160,17 @@ class FakeHypervisor final : public Hypervisor {
             std::erase(world_.volumes, volume.path);
         }
         return removed;
+    }
+    Result<void> end_husk(const std::vector<VolumeMove>& copied) override {
+        if (!world_.is_husk) {
+            world_.say("end husk  -> not certain");
+            return fail(ErrorKind::hypervisor, "it is not certain");
+        }
+        auto ended = world_.act(fmt::format("end husk, {} disks copied", copied.size()));
+        if (ended) {
+            world_.source = GuestState::shut_off;
+        }
+        return ended;
     }
     Result<void> hand_over_definition() override {
         auto handed = world_.act("hand over definition");

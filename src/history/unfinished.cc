@@ -43,8 +43,9 @@ std::vector<VolumeMove> volumes_in(const Json& call) {
 SourceRemains remains_in(const Json& call) {
     SourceRemains remains;
     remains.keeps_definition = !flag(call, "undefine_source", true);
+    remains.copied = volumes_in(call);
     if (flag(call, "remove_source_disks", false)) {
-        remains.volumes = volumes_in(call);
+        remains.volumes = remains.copied;
     }
     return remains;
 }

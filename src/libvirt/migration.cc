@@ -17,6 +17,7 @@
 #include "libvirt/domain_xml.h"
 #include "libvirt/events.h"
 #include "libvirt/features.h"
+#include "libvirt/husk.h"
 #include "libvirt/patience.h"
 #include "libvirt/progress.h"
 #include "libvirt/qmp.h"
@@ -55,6 +56,7 @@ class Migration final : public Hypervisor {
     Result<void> restore_originals(Side side, const std::string& originals) override;
     Result<void> make_volume(const VolumeMove& volume) override;
     Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override;
+    Result<void> end_husk(const std::vector<VolumeMove>& copied) override;
     Result<void> hand_over_definition() override;
     Result<DiskComparison> compare_disk(const VolumeMove& volume) override;
     Result<void> resume_guest(Side side) override;
@@ -258,6 +260,17 @@ Result<void> Migration::remove_volume(Side side, const VolumeMove& volume, Remov
     return ask(end(side), kVolumePatience, [path, removal](virConnectPtr connection) {
         return delete_volume(connection, path, removal);
     });
+}
+
+Result<void> Migration::end_husk(const std::vector<VolumeMove>& copied) {
+    auto arrived = ask_guest(destination_, kCallPatience, check_arrival);
+    if (!arrived) {
+        return arrived;
+    }
+    auto ended = ask_guest(source_, kCallPatience, [copied](virDomainPtr domain) {
+        return libvirt::end_husk(domain, copied);
+    });
+    return !ended && ended.error().kind == ErrorKind::not_found ? Result<void>() : ended;
 }
 
 Result<void> Migration::hand_over_definition() {

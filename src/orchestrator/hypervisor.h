@@ -5,13 +5,14 @@
 //
 // Order of calls: (save_originals make_volume* start (sample | set_* | abort)* end_call)
 // guest_state* (pause_postcopy resume_postcopy end_call)* (compare_disk* resume_guest)?
-// (restore_originals remove_volume* hand_over_definition? remove_remains)?
+// (restore_originals remove_volume* | end_husk? hand_over_definition? remove_volume*)?
 // Thread rule: one thread, that of the runner. REQUIRES: never from inside an event callback.
 // Errors: ErrorKind::hypervisor with libvirt's own text, ::unreachable when a daemon is gone.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "orchestrator/plan.h"
@@ -48,6 +49,13 @@ class Hypervisor {
     /// Removes `volume.path` on the destination, `volume.source_path` on the source. Idempotent: a
     /// volume that is not there is no error. Error (busy): a guest of that host uses it.
     virtual Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) = 0;
+
+    /// Ends the process that the source still has of a guest that has moved. Only when it is
+    /// certain that it is nobody's guest any more: the destination runs the guest and its QEMU has
+    /// got all of it, the source's has sent all of it and has not run since, and each disk that it
+    /// can write to is one of `copied`. Idempotent. Error: it is not certain, or a daemon refuses;
+    /// then nothing was done.
+    virtual Result<void> end_husk(const std::vector<VolumeMove>& copied) = 0;
 
     /// The destination's libvirt defines the guest for good, and after that the source's does not
     /// know it any more: what libvirt's call does at its end, unless a daemon died before.

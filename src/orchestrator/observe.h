@@ -35,6 +35,9 @@ class ObservedHypervisor final : public Hypervisor {
     Result<void> remove_volume(Side side, const VolumeMove& volume, Removal removal) override {
         return real_.remove_volume(side, volume, removal);
     }
+    Result<void> end_husk(const std::vector<VolumeMove>& copied) override {
+        return real_.end_husk(copied);
+    }
     Result<void> hand_over_definition() override { return real_.hand_over_definition(); }
     Result<DiskComparison> compare_disk(const VolumeMove& volume) override {
         return real_.compare_disk(volume);

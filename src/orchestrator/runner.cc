@@ -576,6 +576,7 @@ class Run {
         enter(Phase::draining, "");
         SourceRemains remains;
         remains.keeps_definition = plan_.guest.persistent && !plan_.call.undefine_source;
+        remains.copied = plan_.call.volumes;
         if (plan_.call.remove_source_disks && !keep_source_disks_) {
             remains.volumes = plan_.call.volumes;
         }

@@ -15,6 +15,9 @@ constexpr milliseconds kAskAgain{500};
 constexpr milliseconds kNowhere{5'000};
 /// libvirt's call returns soon after the guest has all its memory.
 constexpr milliseconds kLastWord{10'000};
+/// libvirt ends the source's process soon after the guest runs elsewhere, also when it was started
+/// anew meanwhile and has many guests to look at.
+constexpr milliseconds kClearsAway{10'000};
 
 Truth ask(const SettleRules& rules, const Edges& edges) {
     Truth truth;
@@ -83,6 +86,38 @@ Verdict given_up(const Truth& truth, Verdict verdict, milliseconds waited,
     }
     verdict.kind = Verdict::Kind::unknown;
     return verdict;
+}
+
+bool has_idle_process(GuestState state) {
+    return state == GuestState::paused || state == GuestState::incoming;
+}
+
+/// What the source still has of a guest that runs on the destination, once libvirt has had its time
+/// to clear that away.
+GuestState left_on_source(const Edges& edges) {
+    const auto until = edges.clock.now() + kClearsAway;
+    auto left = edges.hypervisor.guest_state(Side::source);
+    while (has_idle_process(left) && edges.clock.now() < until) {
+        const auto again = edges.clock.now() + kAskAgain;
+        while (edges.events.next(again)) {
+            // whatever it is, the guest has moved
+        }
+        left = edges.hypervisor.guest_state(Side::source);
+    }
+    return left;
+}
+
+/// What libvirt has not cleared away, and will not any more: it has missed the end.
+Result<GuestState> end_husk(const SourceRemains& remains, const Edges& edges) {
+    if (const auto ended = edges.hypervisor.end_husk(remains.copied); !ended) {
+        return fail(ended.error());
+    }
+    const std::string text =
+        "the source still had the guest's process, paused; it was ended, for all of the guest is "
+        "on the destination";
+    edges.status.notice(text);
+    static_cast<void>(edges.journal.note(text));  // nothing depends on it
+    return edges.hypervisor.guest_state(Side::source);
 }
 
 /// Tells whoever watches what is waited for, once it is more than a moment, and each time once.
@@ -232,7 +267,14 @@ std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges) {
 std::vector<std::string> finish_forward(const SourceRemains& remains, const Edges& edges) {
     auto problems = journalled(Step::commit_network, edges, "network not committed",
                                [&] { return edges.network.commit(); });
-    switch (const auto left = edges.hypervisor.guest_state(Side::source); left) {
+    auto left = left_on_source(edges);
+    std::string obstacle;
+    if (has_idle_process(left)) {
+        const auto since = end_husk(remains, edges);
+        left = since.value_or(left);
+        obstacle = since ? "" : fmt::format(" ({})", since.error().message);
+    }
+    switch (left) {
         case GuestState::absent:
             break;
         case GuestState::shut_off:
@@ -256,9 +298,9 @@ std::vector<std::string> finish_forward(const SourceRemains& remains, const Edge
         case GuestState::paused:
         case GuestState::incoming:
             problems.push_back(
-                fmt::format("the source still has the guest, {}; vmigrate ends no "
+                fmt::format("the source still has the guest, {}{}; vmigrate ends no "
                             "guest: look at it there (virsh list --all)",
-                            name_of(left)));
+                            name_of(left), obstacle));
             return problems;
     }
     // Nothing on the source refers to them any more, and the guest runs from the copies.

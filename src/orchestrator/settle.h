@@ -2,7 +2,7 @@
 //
 // The end of a migration, whoever brings it about: find out who has the guest, then undo or finish
 // forward. Shared by the runner and by recover. Everything here is idempotent, and nothing here
-// ends a guest.
+// ends a guest: at most what the source still has of one that is elsewhere for certain.
 #pragma once
 
 #include <functional>
@@ -26,6 +26,7 @@ struct Leftovers {
 struct SourceRemains {
     bool keeps_definition = false;    ///< asked for, so no leftover
     std::vector<VolumeMove> volumes;  ///< copied, to be removed
+    std::vector<VolumeMove> copied;   ///< also those that stay: the destination does not use them
 };
 
 struct SettleRules {

@@ -12,6 +12,10 @@ bool has_memory(GuestState state) {
     return state == GuestState::running || state == GuestState::paused;
 }
 
+bool has_no_process(GuestState state) {
+    return state == GuestState::shut_off || state == GuestState::absent;
+}
+
 Verdict verdict(Kind kind, std::string reason) {
     return {kind, std::move(reason)};
 }
@@ -65,6 +69,17 @@ Verdict judge(const Truth& truth) {
     // A running guest is proof. Its other half, if any, is a husk that libvirt clears away.
     if (truth.destination == GuestState::running) {
         return verdict(Kind::on_destination, "the destination runs the guest");
+    }
+    // Had it not run there yet, what the source has would still be the guest.
+    if (truth.postcopy == PostcopyState::stranded && truth.has_run_there &&
+        has_no_process(truth.destination)) {
+        return verdict(Kind::unknown,
+                       "post-copy broke off with the end of QEMU on the destination (" +
+                           both(truth) +
+                           "): the guest is lost, see QEMU's log there; what is paused on the "
+                           "source lacks what the guest did since it left, do not resume it: start "
+                           "the guest again on the destination, end the source's process, then "
+                           "'vmigrate recover'");
     }
     if (truth.postcopy == PostcopyState::stranded) {
         return verdict(Kind::unknown,

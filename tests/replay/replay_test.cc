@@ -81,6 +81,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 world.owes_answer = value == "source"        ? std::optional(Side::source)
                                     : value == "destination" ? std::optional(Side::destination)
                                                              : std::nullopt;
+            } else if (key == "husk") {
+                world.is_husk = value == "certain";
             } else if (key == "ends-in-drain") {
                 world.ends_in_drain = value == "yes";
             } else if (key == "refuses-abort") {
@@ -268,6 +270,7 @@ Script load(const std::filesystem::path& path, Stage& stage) {
     auto& plan = script.plan;
     plan.guest.qemu = plan.destination.qemu = qemu;
     plan.call.postcopy = plan.request.options.postcopy;
+    plan.call.remove_source_disks = plan.request.options.remove_source_disks;
     plan.call.verify_disks = plan.call.paused = plan.request.options.verify_disks;
     plan.call.qemu = choose_qemu(plan.request, plan.guest, plan.destination).settings;
     return script;

@@ -222,6 +222,78 @@ TEST_CASE("a definition that libvirt has not handed over is, and then no volume 
     }
 }
 
+TEST_CASE("what libvirt has not cleared away yet is waited for, and not ended") {
+    for (const auto until_then : {GuestState::paused, GuestState::incoming}) {
+        Stage stage;
+        stage.world.source = until_then;
+        stage.world.destination = GuestState::running;
+        stage.world.is_husk = true;
+        stage.events.at(seconds(4), std::nullopt,
+                        [](World& world) { world.source = GuestState::absent; });
+        auto unfinished = died_in(Phase::switched);
+        unfinished.remains.volumes = {{.target = "vda", .source_path = "/there/a.img"}};
+        const auto record = recover(unfinished, {}, stage.edges);
+        REQUIRE(record);
+        CHECK(record->outcome == Outcome::moved);
+        CHECK(!did(stage, "end husk"));
+        CHECK(did(stage, "remove volume  on source"));
+        CHECK(stage.world.clock.elapsed() < seconds(5));
+    }
+}
+
+TEST_CASE("what libvirt never clears away is ended when it is certain that it is no guest") {
+    struct Case {
+        bool certain;
+        std::size_t failing_call;  // intent, commit, done, end husk, hand over
+        Outcome outcome;
+        bool volumes_go;
+    };
+    for (const auto& now :
+         {Case{true, 0, Outcome::moved, true}, Case{false, 0, Outcome::moved_with_problems, false},
+          Case{true, 4, Outcome::moved_with_problems, false},
+          Case{true, 5, Outcome::moved_with_problems, false}}) {
+        CAPTURE(now.certain);
+        CAPTURE(now.failing_call);
+        Stage stage;
+        stage.world.source = GuestState::paused;
+        stage.world.destination = GuestState::running;
+        stage.world.is_husk = now.certain;
+        stage.world.failing_call = now.failing_call;
+        auto unfinished = died_in(Phase::switched);
+        unfinished.remains.volumes =
+            unfinished.remains.copied = {{.target = "vda", .source_path = "/there/a.img"}};
+        const auto record = recover(unfinished, {}, stage.edges);
+        REQUIRE(record);
+        CHECK(record->outcome == now.outcome);
+        CHECK(did(stage, "end husk"));
+        CHECK(did(stage, "remove volume  on source") == now.volumes_go);
+        CHECK(did(stage, "hand over definition") == (now.certain && now.failing_call != 4));
+        CHECK(did(stage, "it was ended, for all of the guest") ==
+              (now.certain && now.failing_call != 4));
+        if (now.certain && now.failing_call == 0) {
+            CHECK(did(stage, "end husk, 1 disks copied"));
+        }
+        if (!now.certain) {
+            REQUIRE(record->problems.size() == 1);
+            CHECK(record->problems[0].find("paused (it is not certain)") != std::string::npos);
+        }
+        CHECK(stage.world.clock.elapsed() >= seconds(10));
+        CHECK(stage.world.clock.elapsed() < seconds(12));
+    }
+}
+
+TEST_CASE("what runs or is silent on the source is neither waited for nor ended") {
+    Stage stage;
+    stage.world.source = GuestState::unreachable;
+    stage.world.destination = GuestState::running;
+    stage.world.is_husk = true;
+    const auto record = recover(died_in(Phase::switched), {}, stage.edges);
+    REQUIRE(record);
+    CHECK(record->outcome == Outcome::moved_with_problems);
+    CHECK(!did(stage, "end husk"));
+    CHECK(stage.world.clock.elapsed() < seconds(1));
+}
+
 TEST_CASE("a definition that is to stay on the source does") {
     Stage stage;
     stage.world.source = GuestState::shut_off;
@@ -375,6 +447,27 @@ TEST_CASE("a post-copy that broke off before the guest ran on the destination is
     CHECK(record->reason.find("cannot be resumed") != std::string::npos);
     CHECK(!did(stage, "resume post-copy"));
     CHECK(!did(stage, "abort"));
+}
+
+TEST_CASE("a guest whose QEMU ended in post-copy is lost only if it had run there") {
+    for (const auto there : {GuestState::shut_off, GuestState::absent}) {
+        for (const auto phase : {Phase::handover, Phase::switched}) {
+            Stage stage;
+            stage.world.source = GuestState::paused;
+            stage.world.destination = there;
+            stage.world.postcopy = PostcopyState::stranded;
+            stage.world.job = true;
+            stage.world.is_husk = true;
+            const auto record = recover(died_in_postcopy(phase), {}, stage.edges);
+            REQUIRE(record);
+            CHECK(record->outcome == Outcome::unknown);
+            const bool lost = phase == Phase::switched;
+            CHECK((record->reason.find("the guest is lost") != std::string::npos) == lost);
+            CHECK((record->reason.find("end neither") != std::string::npos) != lost);
+            CHECK(!did(stage, "end husk"));
+            CHECK(!did(stage, "network commit"));
+        }
+    }
 }
 
 TEST_CASE("a post-copy that goes on by itself is waited for, one that stands still is resumed") {
