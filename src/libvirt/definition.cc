@@ -4,13 +4,18 @@
 #include <cstdlib>
 #include <memory>
 
+#include "libvirt/domain.h"
 #include "libvirt/handles.h"
 #include "libvirt/session.h"
 
 namespace vmigrate::libvirt {
 
 Result<void> define_for_good(virDomainPtr domain) {
-    if (virDomainIsActive(domain) != 1) {
+    const auto active = is_active(domain);
+    if (!active) {
+        return fail(active.error());
+    }
+    if (!*active) {
         return fail(ErrorKind::hypervisor, "the guest does not run on the destination");
     }
     if (virDomainIsPersistent(domain) == 1) {
@@ -27,7 +32,11 @@ Result<void> define_for_good(virDomainPtr domain) {
 }
 
 Result<void> undefine_idle(virDomainPtr domain) {
-    if (virDomainIsActive(domain) != 0) {
+    const auto active = is_active(domain);
+    if (!active) {
+        return fail(active.error());
+    }
+    if (*active) {
         return fail(ErrorKind::hypervisor, "the guest has a process on the source");
     }
     if (virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_KEEP_NVRAM) < 0) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A guest's definition, where libvirt died before it had handed that over. Thread rule: any thread;
-// each call blocks for as long as libvirt takes. Errors: ErrorKind::hypervisor.
+// each call blocks for as long as libvirt takes. Errors: ErrorKind::hypervisor, not_found when the
+// guest has gone meanwhile.
 #pragma once
 
 #include <libvirt/libvirt.h>

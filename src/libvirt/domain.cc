@@ -168,6 +168,11 @@ Result<DomainHandle> domain_by_name_or_uuid(virConnectPtr connection,
     return by_uuid;
 }
 
+Result<bool> is_active(virDomainPtr domain) {
+    const int active = virDomainIsActive(domain);
+    return active < 0 ? Result<bool>(fail(last_error("state of the guest"))) : active == 1;
+}
+
 Result<GuestState> state_of(virDomainPtr domain) {
     int state = 0;
     if (virDomainGetState(domain, &state, nullptr, 0) < 0) {

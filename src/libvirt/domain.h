@@ -20,6 +20,9 @@ Result<DomainHandle> domain_by_uuid(virConnectPtr connection, const std::string&
 Result<DomainHandle> domain_by_name_or_uuid(virConnectPtr connection,
                                             const std::string& name_or_uuid);
 
+/// It has a process. Error: not_found when it has gone since it was looked for.
+Result<bool> is_active(virDomainPtr domain);
+
 /// Never `absent` or `unreachable`; these are errors here (not_found, unreachable, ...).
 Result<GuestState> state_of(virDomainPtr domain);
 

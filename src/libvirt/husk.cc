@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/handles.h"
 #include "libvirt/qmp.h"
@@ -87,7 +88,11 @@ Result<void> check_arrival(virDomainPtr on_destination) {
 }
 
 Result<void> end_husk(virDomainPtr on_source, const std::vector<VolumeMove>& copied) {
-    if (virDomainIsActive(on_source) == 0) {
+    const auto active = is_active(on_source);
+    if (!active) {
+        return fail(active.error());
+    }
+    if (!*active) {
         return {};
     }
     const auto guest = read_domain_xml(take(virDomainGetXMLDesc(on_source, 0)));
