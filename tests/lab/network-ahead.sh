@@ -33,8 +33,17 @@ vm_code net mirror g --from host1 --to host2
 none_own host1 host2 gateway || fail "a mirror to nowhere: $(own_flows)"
 expect_code 0 net rollback g --from host1 --to host2
 
+# Whose migration ends at once, since it got little to do, has next to no time in which anything comes twice.
+said_little() { # MS that the network was ahead
+    [ "${least_twice[$cutover]}" -gt 0 ] && jq -en --arg ahead "${1:-0}" '($ahead | tonumber) < 25' >/dev/null
+}
+
 here=host1
-for cutover in $(for ((round = 1; round <= rounds; round++)); do echo "${cutovers[@]}"; done); do
+tries=0
+todo=()
+for ((round = 1; round <= rounds; round++)); do todo+=("${cutovers[@]}"); done
+while [ ${#todo[@]} -gt 0 ]; do
+    cutover=${todo[0]}
     there=host2
     [ "$here" = host1 ] || there=host1
     "$LAB_TOP/lab/lab" --name "$TEST_LAB" probe --json --no-stream --rate "$rate" --seconds 300 \
@@ -47,7 +56,16 @@ for cutover in $(for ((round = 1; round <= rounds; round++)); do echo "${cutover
     wait "$probe" || fail "the probe failed: $(cat "$LAB_STATE/probe.json")"
     echo "$cutover, $here to $there: $(jq -c '{outward, back, taps}' "$LAB_STATE/probe.json"), $(grep -o 'the network was.*' <<<"$out" || true)"
     [[ $cutover = relay || $out == *"ms ahead of the guest"* ]] || fail "$cutover: the network did not go ahead: $out"
-    jq -e --argjson lost "$most_lost" --argjson least "${least_twice[$cutover]}" --argjson most "${most_twice[$cutover]}" \
+    ahead=$(sed -n 's/.*the network was \([0-9.]*\) ms ahead of the guest.*/\1/p' <<<"$out")
+    least=${least_twice[$cutover]}
+    if said_little "$ahead"; then
+        tries=$((tries + 1))
+        [ "$tries" -lt 6 ] || fail "never was the network ahead of the guest for long: $out"
+        least=0
+    else
+        todo=("${todo[@]:1}")
+    fi
+    jq -e --argjson lost "$most_lost" --argjson least "$least" --argjson most "${most_twice[$cutover]}" \
         '(.outward | .sent > 200 and .lost <= $lost and .duplicated >= $least and .duplicated <= $most) and
          .back.duplicated == 0' "$LAB_STATE/probe.json" >/dev/null ||
         fail "too much was lost, or nothing or too much came twice: $out"

@@ -35,7 +35,7 @@ while True:
 sys.stdout.write(seen.decode(errors="replace"))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))' \
         "$1" "$VMIGRATE" start g --to host2 --no-measure --bandwidth 20MiB/s --compression off \
-        --set blackout-ceiling=70ms --set downtime-limit=10ms --set throttle-direct-within=0s --set throttle-hold=1s) || code=$?
+        --set blackout-ceiling=15ms --set switchover-reserve=1ms --set downtime-limit=10ms --set throttle-direct-within=0s --set throttle-hold=1s) || code=$?
 }
 
 at_terminal n
