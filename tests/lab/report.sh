@@ -39,8 +39,6 @@ wait "$counting" || true
 runs_only_on host2 shop
 result=$(grep '"event":"result"' <<<"$out")
 id=$(jq .id <<<"$result")
-jq -e '.workload_speed > 0.01 and .workload_speed < 0.99' <<<"$result" >/dev/null || fail "the speed of its work: $result"
-
 vm show "$id" --json --samples >"$LAB_STATE/story"
 some() { jq -e "$1" "$LAB_STATE/story" >/dev/null || fail "not in the history: $1: $(vm show "$id" --samples)"; }
 some '[.samples[] | select(.write_limit_bytes_per_s != null)] | length > 0'
@@ -52,6 +50,11 @@ some '([.probe_slices[].probe_sent] | add) == .probe_sent and ([.probe_slices[].
 some '.probe_slices[0].elapsed_ms < 0 or .probe_slices[0].elapsed_ms < 1000'
 some '.workload_readings[0].elapsed_ms < 0 and .workload_readings[-1].elapsed_ms > .total_ms'
 some '[.workload_readings[].workload_count] | . == sort and .[-1] > .[0]'
+# Its speed follows from them. On a busy machine it may be more than before, although the guest is throttled.
+some 'def speed($from; $to): ($to.workload_count - $from.workload_count) / ($to.elapsed_ms - $from.elapsed_ms);
+    .total_ms as $total | [.workload_readings[] | select(.elapsed_ms <= $total)] as $readings |
+    ([$readings[] | select(.elapsed_ms <= 0)] | .[-1]) as $begin |
+    speed($begin; $readings[-1]) / speed($readings[0]; $begin) / .workload_speed | . > 0.8 and . < 1.25'
 LC_ALL=C.UTF-8 vm show "$id" | sed -n '/^Course/,/^Measures/p'
 
 vm report "$id" -o "$LAB_STATE/page.html"
