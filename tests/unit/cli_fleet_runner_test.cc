@@ -123,9 +123,9 @@ fleet::Fleet fleet_of(const std::vector<std::string>& names) {
 
 /// A history with one evacuation of host "a".
 struct Scene {
-    const history::TemporaryFolder folder;
+    const TemporaryFolder folder;
     history::HandClock clock;
-    std::unique_ptr<history::Store> store = history::opened(folder.file(), clock);
+    std::unique_ptr<history::Store> store = history::opened(folder.file("history.db"), clock);
     std::unique_ptr<history::Evacuations> evacuations = store->evacuations();
     std::int64_t id = evacuations->begin(EvacuationKind::evacuate, "a", "{}").value();
     FakeWorld world{clock};

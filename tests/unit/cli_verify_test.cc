@@ -3,13 +3,13 @@
 // LABELS: unit
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "cli/verify_list.h"
 #include "cli/verify_tour.h"
+#include "temporary_folder.h"
 
 using namespace vmigrate;
 using namespace vmigrate::cli;
@@ -17,26 +17,16 @@ using namespace vmigrate::cli;
 namespace {
 
 /// A file name of its own, gone afterwards.
-class StateFile {
-  public:
-    StateFile() {
-        std::string name = std::filesystem::temp_directory_path() / "vmigrate-book-XXXXXX";
-        folder_ = mkdtemp(name.data());
-    }
-    ~StateFile() { std::filesystem::remove_all(folder_); }
-    StateFile(const StateFile&) = delete;
-    StateFile& operator=(const StateFile&) = delete;
+struct StateFile {
+    TemporaryFolder folder;
 
-    std::string path() const { return folder_ + "/state"; }
+    std::string path() const { return folder.file("state"); }
     VerifyBook open() const { return *VerifyBook::open(path()); }
     std::string text() const {
         std::ifstream file(path());
         return {std::istreambuf_iterator<char>(file), {}};
     }
     void write(const std::string& text) const { std::ofstream(path()) << text; }
-
-  private:
-    std::string folder_;
 };
 
 Json line(unsigned row, std::uint64_t bytes) {

@@ -9,6 +9,7 @@
 
 #include "handover/exec.h"
 #include "orchestrator/json.h"
+#include "temporary_folder.h"
 
 using namespace vmigrate;
 using namespace vmigrate::handover;
@@ -28,20 +29,15 @@ struct Adapter {
         task.destination = "there";
         task.cards = {{"52:54:00:00:00:01", "br-int", "card-1"}, {"52:54:00:00:00:02", "", ""}};
     }
-    ~Adapter() { std::filesystem::remove_all(dir); }
 
     std::string noted() const {
         std::ifstream file(notes);
         return {std::istreambuf_iterator<char>(file), {}};
     }
 
-    std::filesystem::path dir = [] {
-        auto name = (std::filesystem::temp_directory_path() / "vmigrate-exec-XXXXXX").string();
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        return std::filesystem::path(name);
-    }();
-    std::filesystem::path path = dir / "adapter";
-    std::filesystem::path notes = dir / "notes";
+    TemporaryFolder dir;
+    std::filesystem::path path = dir.path() / "adapter";
+    std::filesystem::path notes = dir.path() / "notes";
     ExecTask task;
 };
 

@@ -40,7 +40,7 @@ std::size_t under_way(Store& store) {
 TEST_CASE("what a move has left is drained after the migration has ended") {
     const TemporaryFolder folder;
     HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto id = moved(*store, "what is left");
     CHECK(store->locations()->find(kUuid).value() == kThere);
     CHECK(store->lease_of(kUuid).value() == std::nullopt);
@@ -67,7 +67,7 @@ TEST_CASE("one process drains; another one when it is dead, or has given it away
     std::int64_t id = 0;
     const auto taken_by_child = [&](bool give) {
         return said_by_child([&] {
-            const auto other = opened(folder.file(), clock);
+            const auto other = opened(folder.file("history.db"), clock);
             const auto taken = other->take_drain(id);
             if (taken && give) {
                 static_cast<void>(other->give_drain(id));
@@ -78,23 +78,23 @@ TEST_CASE("one process drains; another one when it is dead, or has given it away
         });
     };
     {
-        const auto store = opened(folder.file(), clock);
+        const auto store = opened(folder.file("history.db"), clock);
         id = moved(*store, "all");
     }
     CHECK(taken_by_child(false) == "busy");
     {
-        const auto store = opened(folder.file(), clock);
+        const auto store = opened(folder.file("history.db"), clock);
         REQUIRE(store->give_drain(id).has_value());
         CHECK_FALSE(drain_of(*store, id).holder_alive);
     }
     CHECK(taken_by_child(false) == "all");
     {
-        const auto store = opened(folder.file(), clock);
+        const auto store = opened(folder.file("history.db"), clock);
         CHECK_FALSE(drain_of(*store, id).holder_alive);  // the child is dead
         CHECK(drain_of(*store, id).holder_pid != 0);
     }
     CHECK(taken_by_child(true) == "all");
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     CHECK(store->take_drain(id).value() == "all");
     CHECK(taken_by_child(false) == "busy");
 }
@@ -102,7 +102,7 @@ TEST_CASE("one process drains; another one when it is dead, or has given it away
 TEST_CASE("only migrations of the history have drains") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     REQUIRE(store->locations()->leave(kUuid, kThere, "by hand").has_value());
     CHECK(store->locations()->find(kUuid).value() == kThere);
     CHECK(under_way(*store) == 0);

@@ -35,12 +35,12 @@ TEST_CASE("what an emulator has answered is known to other processes for a while
     const TemporaryFolder folder;
     HandClock clock;
     {
-        const auto store = opened(folder.file(), clock);
+        const auto store = opened(folder.file("history.db"), clock);
         CHECK_FALSE(store->emulators()->recall(kThere).has_value());
         store->emulators()->keep(kThere, {});
         store->emulators()->keep(kThere, answer());  // the last one counts
     }
-    const auto store = opened(folder.file(), clock, Store::Access::read_only);
+    const auto store = opened(folder.file("history.db"), clock, Store::Access::read_only);
     clock.advance(kAnswerCounts);
     check_is_answer(store->emulators()->recall(kThere));
     clock.advance(microseconds(1));
@@ -50,7 +50,7 @@ TEST_CASE("what an emulator has answered is known to other processes for a while
 TEST_CASE("an answer from the future does not count") {
     const TemporaryFolder folder;
     HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     store->emulators()->keep(kThere, answer());
     clock.advance(-microseconds(1));
     CHECK_FALSE(store->emulators()->recall(kThere).has_value());
@@ -59,7 +59,7 @@ TEST_CASE("an answer from the future does not count") {
 TEST_CASE("another host, emulator or architecture has not answered") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     store->emulators()->keep(kThere, answer());
     auto other = kThere;
     other.host_uri = "qemu+tls://north/system";
@@ -76,8 +76,8 @@ TEST_CASE("another host, emulator or architecture has not answered") {
 TEST_CASE("a history that is only read keeps nothing, and says nothing") {
     const TemporaryFolder folder;
     const HandClock clock;
-    static_cast<void>(opened(folder.file(), clock));
-    const auto store = opened(folder.file(), clock, Store::Access::read_only);
+    static_cast<void>(opened(folder.file("history.db"), clock));
+    const auto store = opened(folder.file("history.db"), clock, Store::Access::read_only);
     store->emulators()->keep(kThere, answer());
     CHECK_FALSE(store->emulators()->recall(kThere).has_value());
 }

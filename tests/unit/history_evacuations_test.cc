@@ -25,7 +25,7 @@ ErrorKind kind_of(const Result<T>& result) {
 TEST_CASE("an evacuation and its guests are as they were put") {
     const TemporaryFolder folder;
     HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto evacuations = store->evacuations();
     CHECK(evacuations->newest("north").value() == std::nullopt);
     const auto id = evacuations->begin(EvacuationKind::evacuate, "north", R"({"a":1})").value();
@@ -63,7 +63,7 @@ TEST_CASE("an evacuation and its guests are as they were put") {
 TEST_CASE("a host has one evacuation at a time, others have theirs") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto evacuations = store->evacuations();
     const auto first = evacuations->begin(EvacuationKind::evacuate, "north", "{}").value();
     const auto again = evacuations->begin(EvacuationKind::restore, "north", "{}");
@@ -78,9 +78,9 @@ TEST_CASE("a host has one evacuation at a time, others have theirs") {
 TEST_CASE("whose process died is gone on with, not whose lives") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto id = std::stoll(said_by_child([&] {
-        const auto own = opened(folder.file(), clock);
+        const auto own = opened(folder.file("history.db"), clock);
         return std::to_string(
             own->evacuations()->begin(EvacuationKind::evacuate, "north", "{}").value());
     }));
@@ -92,7 +92,7 @@ TEST_CASE("whose process died is gone on with, not whose lives") {
     REQUIRE(evacuations->adopt(id));
     CHECK(evacuations->find(id).value().holder_pid == getpid());
     CHECK(said_by_child([&] {
-              const auto other = opened(folder.file(), clock);
+              const auto other = opened(folder.file("history.db"), clock);
               return message_of(other->evacuations()->adopt(id));
           }).starts_with("evacuation 1 of host 'north' is under way (pid "));
     REQUIRE(evacuations->end(id, 0));
@@ -103,7 +103,7 @@ TEST_CASE("whose process died is gone on with, not whose lives") {
 TEST_CASE("any process may ask for the end of one that is under way") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto evacuations = store->evacuations();
     const auto id = evacuations->begin(EvacuationKind::evacuate, "north", "{}").value();
     CHECK_FALSE(evacuations->find(id).value().cancel_requested);
@@ -117,7 +117,7 @@ TEST_CASE("any process may ask for the end of one that is under way") {
 TEST_CASE("what was taken from a host is known until it was brought home") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto evacuations = store->evacuations();
     const auto run = [&](EvacuationKind kind, int code,
                          const std::vector<EvacuationGuest>& guests) {

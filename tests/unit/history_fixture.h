@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the tests of the history share: a folder that goes away, a clock that stands still, a plan,
+// What the tests of the history share: a clock that stands still, a plan,
 // and children whose words reach the test.
 #pragma once
 
@@ -18,29 +18,9 @@
 
 #include "base/clock.h"
 #include "history/store.h"
+#include "temporary_folder.h"
 
 namespace vmigrate::history {
-
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string name = std::filesystem::temp_directory_path() / "vmigrate-history-XXXXXX";
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~TemporaryFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    std::string file(const std::string& name = "history.db") const { return path_ / name; }
-    const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 class HandClock final : public Clock {
   public:

@@ -18,13 +18,13 @@ Record ended(Outcome outcome, std::string reason = "") {
 struct Desk {
     TemporaryFolder folder;
     HandClock clock;
-    std::unique_ptr<Store> store = opened(folder.file(), clock);
+    std::unique_ptr<Store> store = opened(folder.file("history.db"), clock);
     std::unique_ptr<Journal> journal = store->journal();
 
     Story story(std::int64_t id) const { return store->story(id).value(); }
     /// Changes the history behind the store's back.
     int sql(const std::string& text) const {
-        SQLite::Database database(folder.file(), SQLite::OPEN_READWRITE, 5000);
+        SQLite::Database database(folder.file("history.db"), SQLite::OPEN_READWRITE, 5000);
         return database.exec(text);
     }
 };
@@ -122,7 +122,7 @@ TEST_CASE("a guest is moved by one migration at a time") {
     Desk desk;
     REQUIRE(desk.journal->begin(plan_of("o'web", kUuid)).value() == 1);
 
-    const auto second = opened(desk.folder.file(), desk.clock);
+    const auto second = opened(desk.folder.file("history.db"), desk.clock);
     const auto rival = second->journal();
     const auto refused = rival->begin(plan_of("renamed", kUuid));
     CHECK(refused.error().kind == ErrorKind::busy);

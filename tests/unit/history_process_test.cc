@@ -82,7 +82,7 @@ TEST_CASE("the lease of another process: alive, killed, taken over") {
     const TemporaryFolder folder;
     const SystemClock clock;
     Victim victim([&] {
-        const auto own = Store::open(folder.file(), Store::Access::read_write, clock);
+        const auto own = Store::open(folder.file("history.db"), Store::Access::read_write, clock);
         if (!own) {
             return false;
         }
@@ -95,7 +95,7 @@ TEST_CASE("the lease of another process: alive, killed, taken over") {
         return begun && sampled;
     });
     REQUIRE(victim.ready());
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
 
     const auto alive = store->journal()->begin(plan_of("web", kUuid));
     CHECK(message_of(alive) ==
@@ -137,7 +137,8 @@ TEST_CASE("of many that adopt one dead migration, one succeeds") {
     const SystemClock clock;
     {
         Victim victim([&] {
-            const auto own = Store::open(folder.file(), Store::Access::read_write, clock);
+            const auto own =
+                Store::open(folder.file("history.db"), Store::Access::read_write, clock);
             return own && (*own)->journal()->begin(plan_of("web", kUuid)).has_value();
         });
         REQUIRE(victim.ready());
@@ -147,7 +148,8 @@ TEST_CASE("of many that adopt one dead migration, one succeeds") {
     int adopted = 0;
     for (int i = 0; i < kMany; ++i) {
         heirs.push_back(std::make_unique<Victim>([&] {
-            const auto own = Store::open(folder.file(), Store::Access::read_write, clock);
+            const auto own =
+                Store::open(folder.file("history.db"), Store::Access::read_write, clock);
             return own && (*own)->adopt(1).has_value();
         }));
         adopted += heirs.back()->ready() ? 1 : 0;
@@ -169,7 +171,8 @@ TEST_CASE("many processes create the same history and all begin at once") {
             close(gate[1]);
             char unused = 0;
             const auto opened_gate = read(gate[0], &unused, 1);
-            const auto own = Store::open(folder.file(), Store::Access::read_write, clock);
+            const auto own =
+                Store::open(folder.file("history.db"), Store::Access::read_write, clock);
             const auto name = "guest" + std::to_string(i);
             const bool good = opened_gate == 0 && own &&
                               (*own)->journal()->begin(plan_of(name, name)).has_value();
@@ -184,16 +187,16 @@ TEST_CASE("many processes create the same history and all begin at once") {
         waitpid(child, &status, 0);
         CHECK(status == 0);
     }
-    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    const auto reader = opened(folder.file("history.db"), clock, Store::Access::read_only);
     CHECK(reader->list({}).value().size() == kMany);
 }
 
 TEST_CASE("a sample is seen by another process at once, and by a reader that came before") {
     const TemporaryFolder folder;
     const SystemClock clock;
-    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    const auto reader = opened(folder.file("history.db"), clock, Store::Access::read_only);
     const Victim victim([&] {
-        const auto own = Store::open(folder.file(), Store::Access::read_write, clock);
+        const auto own = Store::open(folder.file("history.db"), Store::Access::read_write, clock);
         if (!own) {
             return false;
         }

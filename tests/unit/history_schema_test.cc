@@ -30,10 +30,10 @@ TEST_CASE("an older file is brought up to date, step by step, and keeps what it 
     const TemporaryFolder folder;
     const HandClock clock;
     {
-        const auto store = opened(folder.file(), clock);
+        const auto store = opened(folder.file("history.db"), clock);
         REQUIRE(store->journal()->begin(plan_of("web", kUuid)).has_value());
     }
-    SQLite::Database database(folder.file(), SQLite::OPEN_READWRITE);
+    SQLite::Database database(folder.file("history.db"), SQLite::OPEN_READWRITE);
     const int released = static_cast<int>(schema_steps().size());
     CHECK(number_of(database) == released);
 
@@ -52,7 +52,8 @@ TEST_CASE("samples from before they knew more are read, without what nobody knew
     const TemporaryFolder folder;
     const HandClock clock;
     {
-        SQLite::Database old(folder.file(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+        SQLite::Database old(folder.file("history.db"),
+                             SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
         constexpr std::size_t kBefore = 9;
         upgrade(old, schema_steps().first(kBefore));
         old.exec(
@@ -66,7 +67,7 @@ TEST_CASE("samples from before they knew more are read, without what nobody knew
             "bandwidth_bytes_per_s, throttle_percent) "
             "VALUES (1, 1, 5, 1, 'active', 1, 9, 8, 7, 0, 0, 0, 6, 5, 44)");
     }
-    const auto story = opened(folder.file(), clock)->story(1);
+    const auto story = opened(folder.file("history.db"), clock)->story(1);
     REQUIRE_MESSAGE(story.has_value(), message_of(story));
     REQUIRE(story->samples.size() == 1);
     const auto& sample = story->samples[0].sample;
@@ -82,8 +83,8 @@ TEST_CASE("samples from before they knew more are read, without what nobody knew
 TEST_CASE("a step that fails leaves the schema before it, whole") {
     const TemporaryFolder folder;
     const HandClock clock;
-    opened(folder.file(), clock);
-    SQLite::Database database(folder.file(), SQLite::OPEN_READWRITE);
+    opened(folder.file("history.db"), clock);
+    SQLite::Database database(folder.file("history.db"), SQLite::OPEN_READWRITE);
     const int released = static_cast<int>(schema_steps().size());
     const auto steps = steps_and({"CREATE TABLE one (x)", "CREATE TABLE two (y); SELECT nonsense"});
     CHECK_THROWS_AS(upgrade(database, steps), SQLite::Exception);
@@ -96,17 +97,23 @@ TEST_CASE("an interrupted creation is completed") {
     const TemporaryFolder folder;
     const HandClock clock;
     // The file exists in WAL mode, but its creator died before the first step.
-    SQLite::Database(folder.file(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+    SQLite::Database(folder.file("history.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
         .exec("PRAGMA journal_mode = WAL");
-    CHECK(opened(folder.file(), clock, Store::Access::read_only)->list({}).value().empty());
-    CHECK(opened(folder.file(), clock)->journal()->begin(plan_of("web", kUuid)).has_value());
+    CHECK(opened(folder.file("history.db"), clock, Store::Access::read_only)
+              ->list({})
+              .value()
+              .empty());
+    CHECK(opened(folder.file("history.db"), clock)
+              ->journal()
+              ->begin(plan_of("web", kUuid))
+              .has_value());
 }
 
 TEST_CASE("the columns of measures and samples have the names of their JSON") {
     const TemporaryFolder folder;
     const HandClock clock;
-    opened(folder.file(), clock);
-    const SQLite::Database database(folder.file(), SQLite::OPEN_READONLY);
+    opened(folder.file("history.db"), clock);
+    const SQLite::Database database(folder.file("history.db"), SQLite::OPEN_READONLY);
     const auto has_all = [&](const char* table, const Json& json) {
         for (const auto& [name, value] : json.items()) {
             SQLite::Statement column(database,

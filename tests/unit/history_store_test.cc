@@ -48,7 +48,8 @@ using Ids = std::vector<std::int64_t>;
 TEST_CASE("a history is made for its owner and group only, and so is what SQLite puts beside it") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto path = std::filesystem::path(folder.file()).parent_path() / "new" / "history.db";
+    const auto path =
+        std::filesystem::path(folder.file("history.db")).parent_path() / "new" / "history.db";
     const auto writer = opened(path.string(), clock);
     REQUIRE(writer->journal()->begin(plan_of("web", kUuid)).has_value());
     const auto mode = [](const std::filesystem::path& of) {
@@ -64,15 +65,15 @@ TEST_CASE("a history is made for its owner and group only, and so is what SQLite
 TEST_CASE("a history that does not exist yet is empty, and is found when it comes") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    const auto reader = opened(folder.file("history.db"), clock, Store::Access::read_only);
     CHECK(ids(reader->list({})).empty());
     CHECK(reader->last_sample(1).value() == std::nullopt);
     CHECK(reader->lease_of("web").value() == std::nullopt);
     CHECK(reader->pair_history("a", "b").value().migrations == 0);
     CHECK(message_of(reader->story(7)) == "no migration 7 in the history");
-    CHECK_FALSE(std::filesystem::exists(folder.file()));
+    CHECK_FALSE(std::filesystem::exists(folder.file("history.db")));
 
-    const auto writer = opened(folder.file(), clock);
+    const auto writer = opened(folder.file("history.db"), clock);
     const auto journal = writer->journal();
     CHECK(journal->begin(plan_of("web", kUuid)).value() == 1);
     CHECK(ids(reader->list({})) == Ids{1});
@@ -81,8 +82,8 @@ TEST_CASE("a history that does not exist yet is empty, and is found when it come
 TEST_CASE("a reader cannot write") {
     const TemporaryFolder folder;
     const HandClock clock;
-    opened(folder.file(), clock);
-    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    opened(folder.file("history.db"), clock);
+    const auto reader = opened(folder.file("history.db"), clock, Store::Access::read_only);
     CHECK(reader->request_abort(1).error().kind == ErrorKind::internal);
     CHECK(reader->journal()->begin(plan_of("web", kUuid)).error().kind == ErrorKind::internal);
 }
@@ -90,7 +91,7 @@ TEST_CASE("a reader cannot write") {
 TEST_CASE("every field of a migration comes back") {
     const TemporaryFolder folder;
     HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto journal = store->journal();
     const auto plan = plan_of("web", kUuid);
     const auto started = clock.wall();
@@ -224,7 +225,7 @@ TEST_CASE("every field of a migration comes back") {
 TEST_CASE("what was not measured stays unknown, not zero") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     auto plan = plan_of("web", kUuid);
     plan.prediction.converges = false;
     plan.prediction.total = milliseconds::max();
@@ -238,7 +239,7 @@ TEST_CASE("what was not measured stays unknown, not zero") {
 TEST_CASE("sizes beyond what SQLite can count saturate") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     auto record = moved(1);
     record.measures.memory_sent = Bytes{~std::uint64_t{0}};
     const auto id = completed(*store, plan_of("web", kUuid), record);
@@ -248,7 +249,7 @@ TEST_CASE("sizes beyond what SQLite can count saturate") {
 TEST_CASE("list: newest first, by guest, by outcome, unfinished, limited") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     auto failed = moved(0);
     failed.outcome = Outcome::failed_on_source;
     completed(*store, plan_of("web", kUuid), moved(0));      // 1
@@ -304,7 +305,7 @@ TEST_CASE("names with quotes, spaces, dashes, other scripts and broken UTF-8 are
 TEST_CASE("a lease is found by name and UUID, and gone after the end") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto journal = store->journal();
     const auto id = journal->begin(plan_of("web", kUuid)).value();
     CHECK(store->lease_of("web").value() == id);
@@ -317,8 +318,8 @@ TEST_CASE("a lease is found by name and UUID, and gone after the end") {
 TEST_CASE("an abort is asked for through the database, once there is something to abort") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto runner = opened(folder.file(), clock);
-    const auto other = opened(folder.file(), clock);
+    const auto runner = opened(folder.file("history.db"), clock);
+    const auto other = opened(folder.file("history.db"), clock);
     CHECK(other->request_abort(1).error().kind == ErrorKind::not_found);
     const auto journal = runner->journal();
     CHECK_FALSE(journal->abort_requested());
@@ -333,8 +334,8 @@ TEST_CASE("an abort is asked for through the database, once there is something t
 TEST_CASE("a change is asked for through the database, and answered") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto runner = opened(folder.file(), clock);
-    const auto other = opened(folder.file(), clock);
+    const auto runner = opened(folder.file("history.db"), clock);
+    const auto other = opened(folder.file("history.db"), clock);
     CHECK(other->request_tune(1, {{"timeout", "5m"}}).error().kind == ErrorKind::not_found);
     const auto journal = runner->journal();
     CHECK(journal->tune_requests().empty());
@@ -364,7 +365,7 @@ TEST_CASE("a change is asked for through the database, and answered") {
 TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     CHECK(store->pair_history("north", "south").value().migrations == 0);
 
     auto plan = plan_of("web", kUuid);
@@ -402,7 +403,7 @@ TEST_CASE("what a pair of hosts achieved: medians of the newest that moved") {
 TEST_CASE("a long pause that was predicted says nothing of what else a blackout consists of") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     auto plan = plan_of("web", kUuid);
     plan.prediction.disk_sent = {};
     auto record = moved(0);
@@ -418,7 +419,7 @@ TEST_CASE("a long pause that was predicted says nothing of what else a blackout 
 TEST_CASE("what was held by its limit, compressed or beside a disk says nothing of the link") {
     const TemporaryFolder folder;
     const HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     auto record = moved(0);
     record.measures.setup = milliseconds(700);
     record.measures.bandwidth_mean = BytesPerSecond{95};
@@ -449,7 +450,7 @@ TEST_CASE("what was held by its limit, compressed or beside a disk says nothing 
 TEST_CASE("migrations are chosen by hosts, policy and when they were started") {
     const TemporaryFolder folder;
     HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     auto plan = plan_of("web", kUuid);
     const auto first = completed(*store, plan, moved(0));
     clock.advance(std::chrono::hours(1));
@@ -483,7 +484,7 @@ TEST_CASE("migrations are chosen by hosts, policy and when they were started") {
 TEST_CASE("only what has ended well known and long ago is forgotten, with all of its rows") {
     const TemporaryFolder folder;
     HandClock clock;
-    const auto store = opened(folder.file(), clock);
+    const auto store = opened(folder.file("history.db"), clock);
     const auto plan = plan_of("web", kUuid);
     auto seen = moved(0);
     seen.watched.probe = {{clock.now(), milliseconds(100), 99, 1}};
@@ -503,7 +504,7 @@ TEST_CASE("only what has ended well known and long ago is forgotten, with all of
     CHECK(ids(store->list({})) == Ids{running, young, unknown});
     CHECK(store->story(old).error().kind == ErrorKind::not_found);
     CHECK(store->story(young).value().plan_json.size() > 2);
-    const SQLite::Database file(folder.file(), SQLite::OPEN_READONLY);
+    const SQLite::Database file(folder.file("history.db"), SQLite::OPEN_READONLY);
     for (const auto* table :
          {"plans", "timeline", "steps", "samples", "probe_slices", "workload_readings"}) {
         const auto sql = "SELECT count(*) FROM " + std::string(table) +

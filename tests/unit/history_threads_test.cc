@@ -21,7 +21,8 @@ TEST_CASE("readers with stores of their own watch several migrations at work") {
 
     for (int i = 0; i < kWriters; ++i) {
         threads.emplace_back([&, i] {
-            const auto store = Store::open(folder.file(), Store::Access::read_write, clock);
+            const auto store =
+                Store::open(folder.file("history.db"), Store::Access::read_write, clock);
             const auto name = "guest" + std::to_string(i);
             if (store) {
                 const auto journal = (*store)->journal();
@@ -44,7 +45,8 @@ TEST_CASE("readers with stores of their own watch several migrations at work") {
     }
     for (int i = 0; i < 2; ++i) {
         threads.emplace_back([&] {
-            const auto store = Store::open(folder.file(), Store::Access::read_only, clock);
+            const auto store =
+                Store::open(folder.file("history.db"), Store::Access::read_only, clock);
             if (!store) {
                 ++failures;
                 return;
@@ -67,7 +69,7 @@ TEST_CASE("readers with stores of their own watch several migrations at work") {
         thread.join();
     }
     CHECK(failures == 0);
-    const auto reader = opened(folder.file(), clock, Store::Access::read_only);
+    const auto reader = opened(folder.file("history.db"), clock, Store::Access::read_only);
     CHECK(reader->list({}).value().size() == kWriters);
     CHECK_FALSE(reader->story(1).value().samples.empty());
 }

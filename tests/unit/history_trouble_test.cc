@@ -127,7 +127,7 @@ TEST_CASE("a name that means something to SQLite is only a name") {
 
 TEST_CASE("files that are no history are left as they are") {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     SUBCASE("text") {
         const std::string text(5000, 'x');
         write_file(path, text);
@@ -160,7 +160,7 @@ TEST_CASE("files that are no history are left as they are") {
 
 TEST_CASE("a newer schema is refused and not touched") {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     const auto known = schema_steps().size();
     REQUIRE(message_of_beginning(path) == "no error");
     SQLite::Database(path, SQLite::OPEN_READWRITE)
@@ -178,7 +178,7 @@ TEST_CASE("a newer schema is refused and not touched") {
 
 TEST_CASE("a damaged file is said to be damaged") {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     REQUIRE(message_of_beginning(path) == "no error");
     SUBCASE("pages overwritten") {
         std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
@@ -203,7 +203,7 @@ TEST_CASE("a damaged file is said to be damaged") {
 
 TEST_CASE("a locked file is waited for, then said to be locked; samples do not wait long") {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     const auto store = opened(path, kClock);
     const auto journal = store->journal();
     REQUIRE(journal->begin(plan_of("web", kUuid)).has_value());
@@ -240,7 +240,7 @@ TEST_CASE("a locked file is waited for, then said to be locked; samples do not w
 TEST_CASE("without permission: what may be read is read, the rest is said" *
           doctest::skip(!is_root())) {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     REQUIRE(message_of_beginning(path) == "no error");
     chmod(path.c_str(), 0644);  // as who wants to share it does
     const auto counted = [&] { return std::to_string(count(path)); };
@@ -344,7 +344,7 @@ TEST_CASE("without permission: what may be read is read, the rest is said" *
 TEST_CASE("a read-only file system can be read and is named when writing" *
           doctest::skip(!is_root())) {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     const auto said = said_on_tmpfs(folder.path(), "size=4m", [&]() -> std::string {
         const auto first = message_of_beginning(path);
         if (mount("none", folder.path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) != 0) {
@@ -371,7 +371,7 @@ TEST_CASE("a read-only file system can be read and is named when writing" *
 TEST_CASE("a full disk: nothing is begun, what is stored stays, and it goes on with space" *
           doctest::skip(!is_root())) {
     const TemporaryFolder folder;
-    const auto path = folder.file();
+    const auto path = folder.file("history.db");
     const std::string full =
         about(path, "the disk is full; free space on the file system that holds it");
     std::function<std::string()> body;

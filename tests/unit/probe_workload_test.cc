@@ -6,42 +6,27 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 
 #include "probe/workload_file.h"
+#include "temporary_folder.h"
 
 using namespace vmigrate;
 using namespace vmigrate::probe;
 
 namespace {
 
-/// A folder that goes away, with the file in it.
-class Counter {
-  public:
-    Counter() {
-        std::string name = std::filesystem::temp_directory_path() / "vmigrate-workload-XXXXXX";
-        REQUIRE(mkdtemp(name.data()) != nullptr);
-        folder_ = name;
-    }
-    ~Counter() {
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-    Counter(const Counter&) = delete;
-    Counter& operator=(const Counter&) = delete;
+struct Counter {
+    TemporaryFolder folder;
 
-    std::string path() const { return folder_ / "count"; }
+    std::string path() const { return folder.file("count"); }
     void write(const std::string& text) const {
-        std::ofstream(folder_ / "next") << text;
-        std::filesystem::rename(folder_ / "next", path());
+        std::ofstream(folder.file("next")) << text;
+        std::filesystem::rename(folder.file("next"), path());
     }
-
-  private:
-    std::filesystem::path folder_;
 };
 
 std::string refusal(const std::string& path) {
