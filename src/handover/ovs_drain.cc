@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <set>
 #include <thread>
 
 #include "handover/ovs.h"
+#include "netflow/guest_flows.h"
 
 namespace vmigrate::handover {
 namespace {
@@ -24,6 +26,22 @@ constexpr seconds quiet_enough{2};
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
+}
+
+/// A guest that was started again since has another port: with what names the old one, nothing
+/// would reach it, and its controller would not be asked.
+std::vector<HandedOver> of_ports_that_exist(OvsBridge& bridge, std::vector<HandedOver> copies) {
+    if (const auto found = bridge.ports()) {
+        std::set<Port> ports;
+        for (const auto& port : *found) {
+            ports.insert(port.port);
+        }
+        const Surroundings there{{}, [&](Port port) { return ports.contains(port); }};
+        std::erase_if(copies, [&](const HandedOver& one) {
+            return is_stale(one.copy, there, bridge.host().tunnel_port);
+        });
+    }
+    return copies;
 }
 
 }  // namespace
@@ -78,8 +96,8 @@ Result<void> Ovs::go_on() {
             return fail(asked->error());
         }
     }
-    copies_ = found_again(remains_->copies, *at_destination);
-    cutover_.ways_back = found_again(remains_->ways_back, *at_source);
+    copies_ = of_ports_that_exist(destination_, found_again(remains_->copies, *at_destination));
+    cutover_.ways_back = of_ports_that_exist(source_, found_again(remains_->ways_back, *at_source));
     if (!overtaken()) {
         follower_ = std::make_unique<OvsFollower>(move_, task_.source, task_.destination,
                                                   task_.times.request);
@@ -218,10 +236,11 @@ Result<void> Ovs::drain() {
                                       : fmt::format("{}", fmt::join(stale, ", "))));
     }
     const auto before = problems_.size();
-    const auto handed = copies();
+    const auto handed = of_ports_that_exist(destination_, copies());
+    const auto ways_back = of_ports_that_exist(source_, cutover_.ways_back);
     stop_following();
     const auto relays = drained == Drained::gone ? Relays::go : Relays::stay;
-    for (const auto& step : finish(move_, handed, cutover_.ways_back, relays)) {
+    for (const auto& step : finish(move_, handed, ways_back, relays)) {
         static_cast<void>(apply(step));
     }
     free_early();  // not sooner if it can wait: a switch looks at all of its configuration then

@@ -282,11 +282,11 @@ Copied copy_for_destination(const Flow& flow, const Move& move, const Surroundin
 }
 
 bool is_stale(const Flow& flow, const Surroundings& there, Port tunnel) {
+    const auto is_lost = [&](Port port) { return is_local(port, tunnel) && !there.exists(port); };
+    const auto from = flow.match.get(field::in_port);
     const auto outputs = outputs_of(flow.instructions);
-    return !outputs.hidden && !outputs.ports.empty() &&
-           std::ranges::all_of(outputs.ports, [&](Port port) {
-               return is_local(port, tunnel) && !there.exists(port);
-           });
+    return (from && is_lost(*from)) || (!outputs.hidden && !outputs.ports.empty() &&
+                                        std::ranges::all_of(outputs.ports, is_lost));
 }
 
 std::optional<Flow> way_back(const Flow& flow, const Move& move) {

@@ -54,7 +54,8 @@ struct Copied {
 };
 /// Its cookie is of the kind synced; it never times out by itself.
 Copied copy_for_destination(const Flow& flow, const Move& move, const Surroundings& there);
-/// A left-over that sends to a port that is there no more, and nowhere else.
+/// A left-over of a port that is there no more: it sends there and nowhere else, or catches what
+/// comes from there.
 bool is_stale(const Flow& flow, const Surroundings& there, Port tunnel);
 
 /// What the guest sends to a neighbour on the source comes by the tunnel when it has moved: the

@@ -118,4 +118,17 @@ for before_end in 2 6; do
     echo "killed $before_end syncs before the end: $(vm show g --json | jq -c '[.phase, .outcome, .drain.state]')"
 done
 nothing_left "a start that was killed"
+
+# a guest that was started again before its network was drained has another port, and is reached there
+there=host1
+[ "$here" = host2 ] || there=host2
+move "$there" KILL
+hear_of "$there"
+lab exec "$there" virsh -q destroy g
+lab exec "$there" virsh -q start g
+expect_code 0 recover
+ended_as "$id" drained
+nothing_left "a guest that was started again"
+eventually 60 lab set g dirty-rate=1M 2>/dev/null ||
+    fail "nothing reaches it: $(lab exec "$there" ovs-ofctl -O OpenFlow14 dump-flows br-int)"
 eventually 5 nobody_drains || fail "a process is left"

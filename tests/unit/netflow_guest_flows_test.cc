@@ -160,6 +160,8 @@ TEST_CASE("left-overs are told by their ports") {
     CHECK(!is_stale(flow(from_tunnel(mac(1)), to_port(Port{9})), there, tunnel));
     CHECK(!is_stale(flow(from_tunnel(mac(1)), by_tunnel(ip_c)), there, tunnel));
     CHECK(!is_stale(flow(from_tunnel(mac(1)), {}), there, tunnel));
+    CHECK(is_stale(flow(Match().set(field::in_port, Port{30}), by_tunnel(ip_c)), there, tunnel));
+    CHECK(!is_stale(flow(Match().set(field::in_port, Port{9}), by_tunnel(ip_c)), there, tunnel));
 }
 
 TEST_CASE("what is set for a tunnel stays where another output needs it") {
