@@ -34,6 +34,7 @@ disk-rate=16K disk-verify-rate=1M"
     database=$LAB_STATE/history.db
 }
 on_switches() { [ "${#nodes[@]}" -gt 2 ]; }
+guests_network() { on_switches && echo phy || echo guest; }
 
 # One line that says why a cell makes no sense; nothing when it does.
 not_applicable() { # PHASE FAULT
@@ -49,8 +50,8 @@ options_for() { # PHASE
     case $1 in
     handover) echo --compression off --set auto-converge=off --set downtime-limit=12s --set blackout-ceiling=15s ;;
     switched | draining) echo --set blackout-ceiling=10s ;;
-    postcopy) echo --bandwidth 8MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
-        --set blackout-ceiling=200ms --set timeout=20s --set timeout-action=postcopy --set postcopy=yes --set postcopy-resume=15s ;;
+    postcopy) echo --bandwidth 4MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
+        --set blackout-ceiling=200ms --set timeout=25s --set timeout-action=postcopy --set postcopy=yes --set postcopy-resume=15s ;;
     *) echo --bandwidth 6MiB/s --compression off --set auto-converge=off --set downtime-limit=20ms \
         --set timeout=12s --set blackout-ceiling=10s ;;
     esac
@@ -91,7 +92,8 @@ inject() { # FAULT
     destination-libvirtd) restart_libvirtd "$there" ;;
     source-qemu) kill_qemu "$here" ;;
     destination-qemu) kill_qemu "$there" ;;
-    migration-network) lab cut "$there" mig ;;
+    # What comes for memory that is missing makes QEMU's main loop wait for it, and then it hears nobody.
+    migration-network) lab cut "$there" mig && { [ "$phase" != postcopy ] || lab cut "$there" "$(guests_network)"; } ;;
     management-network) lab cut "$there" mgmt ;;
     switches) restart_switch "$here" && restart_switch "$there" ;;
     esac
@@ -100,6 +102,7 @@ heal() {
     fast_link
     lab join "$there" mig
     lab join "$there" mgmt
+    lab join "$there" "$(guests_network)"
 }
 
 # What vmigrate says is in said.json and said.err.
@@ -115,6 +118,15 @@ said() { tail -qn 2 "$LAB_STATE"/said.{json,err} | cut -c1-300; }
 reason_on() { lab exec "$1" virsh domstate --reason g 2>/dev/null | sed -n 1p || true; }
 # The guest runs, or stands still, on $there, and lacks memory that is on $here.
 is_on_both() { [[ $(reason_on "$here") == "paused (post-copy"* && $(reason_on "$there") == *"(post-copy"* ]]; }
+# A limit of QEMU's: its main loop waits for memory, holding what it needs to hear that it is to be resumed.
+is_deaf() { # HOST
+    local look
+    for ((look = 0; look < 10; look++)); do
+        # shellcheck disable=SC2016
+        lab exec "$1" sh -c 'cat "/proc/$(pgrep -o -x qemu-system-x86)/wchan"' 2>/dev/null | grep -v poll >/dev/null || return 1
+        sleep 0.2
+    done
+}
 has_begun_postcopy() { grep -sF '"text":"post-copy: ' "$LAB_STATE/said.json" >/dev/null; }
 begins_postcopy() { has_begun_postcopy || has_ended "$starter"; }
 is_stopped() { lab exec admin pgrep -x -r T vmigrate >/dev/null; }
@@ -172,10 +184,10 @@ agrees() { # WHAT CODE
 }
 
 # What a person does whom vmigrate has told that it cannot tell. Neither half of a guest is touched that is on both hosts,
-# and nothing is resumed on $here that has run on $there.
+# unless it can not be put together any more, and nothing is resumed on $here that has run on $there.
 rescue() {
     local host last_seen=$here
-    if is_on_both; then
+    if is_on_both && ! is_deaf "$there"; then
         return
     fi
     ! went_there || last_seen=$there
@@ -189,10 +201,10 @@ rescue() {
             lab exec "$host" virsh resume g >/dev/null && return
         fi
     done
-    [ -z "$(runs_on)" ] || lacks_memory || return 0
+    [ -z "$(runs_on)" ] || lacks_memory || is_on_both || return 0
     # lost: started again where it was last, with that disk
     host=$last_seen
-    for_each_remains virsh destroy g
+    end_remains
     is_defined "$host" || lab exec "$host" virsh define "$xml" >/dev/null || true
     lab exec "$host" virsh start g >/dev/null || problem "it does not start on $host"
     boots=$((boots + 1))
@@ -203,10 +215,12 @@ rescue() {
 }
 # It runs on $there, and the memory that it lacks is gone.
 lacks_memory() { [[ $(reason_on "$there") == *"(post-copy"* ]] && [[ $(reason_on "$here") != "paused (post-copy"* ]]; }
-for_each_remains() { # COMMAND...
+end_remains() {
     local host
     for host in "$here" "$there"; do
-        ! lab exec "$host" virsh domid g 2>/dev/null | grep "[0-9]" >/dev/null || lab exec "$host" "$@" >/dev/null
+        # libvirt may just end it, too
+        lab exec "$host" virsh destroy g >/dev/null 2>&1 || [ -z "$(state_on "$host" g)" ] ||
+            [ "$(state_on "$host" g)" = "shut off" ] || problem "it is not to be ended on $host"
     done
 }
 
