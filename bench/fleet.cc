@@ -171,7 +171,7 @@ void scale(const Size& size, const Weather& weather, const std::string& title) {
 int scale_all() {
     scale({10'000, 500, 500, 1}, {}, "one out at a time");
     scale({10'000, 500, 500, 2}, {}, "two out at a time");
-    scale({10'000, 50, 450, 2}, {}, "a tenth of the hosts is emptied");
+    scale({10'000, 50, 500, 2}, {}, "50 hosts are emptied into 500");
     scale({40, 1, 10, 1}, {}, "one host");
     Weather stormy;
     stormy.noise = 0.2;
