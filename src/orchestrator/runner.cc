@@ -29,8 +29,11 @@ constexpr milliseconds kMayStop{30};
 constexpr milliseconds kStandsStill{10'000};
 /// QEMU tells at once that a guest runs again.
 constexpr milliseconds kTellsOfResume{2'000};
-/// libvirt's call ends soon after its post-copy broke off, unless a QEMU does not answer it.
+/// libvirt's call ends soon after its post-copy broke off, or after it was told to cancel, unless a
+/// QEMU does not answer it.
 constexpr milliseconds kTimeToReturn{30'000};
+/// Once QEMU is there on the destination, it is connected to at once; nothing else limits that.
+constexpr milliseconds kTimeToConnect{30'000};
 
 /// QEMU holds the switchover.
 bool is_held(const Plan& plan) {
@@ -147,6 +150,7 @@ class Run {
             return since && now - *since >= kTimeToReturn;
         };
         return waited_enough(postcopy_paused_) ||
+               (phase_ < Phase::handover && has_process() && waited_enough(abort_asked_)) ||
                (phase_ == Phase::handover &&
                 (waited_enough(arrives_not_since_) || waited_enough(cancelled_since_)));
     }
@@ -175,6 +179,9 @@ class Run {
             end_standstill();
         }
         const auto sample = take_sample();
+        if (phase_ == Phase::prepared) {
+            end_vain_connecting(sample);
+        }
         if (!sample) {
             return;
         }
@@ -189,6 +196,22 @@ class Run {
         if (phase_ < Phase::handover) {
             steering_.at_tick(*sample, in_precopy(*sample));
             lead_.at_tick(*sample);
+        }
+    }
+
+    /// The network between the hosts went away just then, say, and QEMU waits for it. While disks
+    /// are copied, the timeout is what limits it.
+    void end_vain_connecting(const std::optional<Sample>& sample) {
+        const auto now = edges_.clock.now();
+        if (!connecting_since_ || (sample && sample->disk_total.count > 0)) {
+            connecting_since_ = now;
+        }
+        if (now - *connecting_since_ >= kTimeToConnect) {
+            abort_for(fmt::format("nothing has moved for {}: libvirt and QEMU on {} do not come to "
+                                  "connect to {}; see to the network between them",
+                                  format_time(kTimeToConnect), plan_.source.name,
+                                  plan_.destination.host.name),
+                      false);
         }
     }
 
@@ -402,10 +425,16 @@ class Run {
                 plan_.source.name));
             return;
         }
+        const bool first = !abort_asked_;
+        abort_asked_ = abort_asked_.value_or(edges_.clock.now());
         const auto aborted = edges_.hypervisor.abort();
         if (!aborted) {
             // Between two of its phases libvirt has no job to abort: asked again at the next look.
             pending_abort_ = AbortRequested{by_signal, reason};
+            if (first) {
+                log_.notice(fmt::format("to be aborted: {} (not yet: {})", reason,
+                                        aborted.error().message));
+            }
             return;
         }
         abort_reason_ = reason;
@@ -492,6 +521,7 @@ class Run {
         if (steering_.options().timeout.count() > 0) {
             rules.running = steering_.options().timeout;
         }
+        rules.abort_running = pending_abort_.has_value();
         const auto verdict =
             settle(rules, edges_, [this](const Event& event) { late_event(event); });
         switch (verdict.kind) {
@@ -697,6 +727,8 @@ class Run {
     std::optional<Error> call_error_;
     std::string abort_reason_;
     std::optional<AbortRequested> pending_abort_;
+    std::optional<TimePoint> abort_asked_;       ///< first, also when it could not be aborted
+    std::optional<TimePoint> connecting_since_;  ///< or since a disk was last seen to be copied
 };
 
 }  // namespace

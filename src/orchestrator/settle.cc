@@ -198,10 +198,10 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
             if (truth.postcopy == PostcopyState::running) {
                 repair.watch(sample);
             }
-            // With the guest on the source nobody is harmed by a network that is away. Without, a
-            // job alone is no sign that anything goes on.
-            const bool waits_on_source =
-                truth.source == GuestState::running && truth.job_active.value_or(false);
+            // With the guest on the source nobody is harmed by a network that is away. Without, or
+            // when it is to end, a job alone is no sign that anything goes on.
+            const bool waits_on_source = truth.source == GuestState::running &&
+                                         truth.job_active.value_or(false) && !cancelled;
             if (standstill.moved(sample) || waits_on_source) {
                 unclear_since = now;
             }
