@@ -72,7 +72,7 @@ Result<std::vector<history::Entry>> last_words(history::Store& store, Outcome ou
 }
 
 /// The migrations to recover: the one that was named, else all whose process is gone or whose
-/// outcome is unknown; with --all also those that failed and left something.
+/// outcome is unknown; with --all also those that ended and left something.
 /// Error (usage): several, and neither an id nor --all.
 Result<std::vector<history::Entry>> select(history::Store& store,
                                            const std::optional<std::string>& which, bool all) {
@@ -95,12 +95,14 @@ Result<std::vector<history::Entry>> select(history::Store& store,
     }
     entries->insert(entries->end(), unknown->begin(), unknown->end());
     if (all) {
-        auto failed = last_words(store, Outcome::failed_on_source);
-        if (!failed) {
-            return failed;
+        for (const auto outcome : {Outcome::failed_on_source, Outcome::moved_with_problems}) {
+            auto ended = last_words(store, outcome);
+            if (!ended) {
+                return ended;
+            }
+            std::erase_if(*ended, std::not_fn(history::left_something));
+            entries->insert(entries->end(), ended->begin(), ended->end());
         }
-        std::erase_if(*failed, std::not_fn(history::left_something));
-        entries->insert(entries->end(), failed->begin(), failed->end());
     }
     if (entries->size() > 1 && !all) {
         std::string ids;

@@ -148,7 +148,7 @@ Result<Record> recover_migration(const Config& config, history::Store& store,
     const SystemClock clock;
     const Edges used{*edges->hypervisor, *edges->network, **journal, status, events, clock};
     if (has_verdict) {
-        return take_back(*unfinished, record_of(entry), used);
+        return clear_up(*unfinished, record_of(entry), used);
     }
     return recover(*unfinished, rules.options, used);
 }

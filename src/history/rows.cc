@@ -20,6 +20,8 @@ constexpr milliseconds kShortPause{15};
 constexpr const char* kSelectEntry =
     "SELECT id, m.guest_uuid, guest_name, source, destination, policy, started_unix_us, "
     "m.ended_unix_us, phase, outcome, reason, m.problems, interrupted, "
+    "EXISTS (SELECT 1 FROM steps WHERE migration_id = m.id AND step = 'clear-source' AND "
+    "done_unix_us IS NULL), "
     "downtime_limit_ms, blackout_ceiling_ms, predicted_converges, predicted_total_ms, "
     "predicted_blackout_ms, predicted_memory_sent_bytes, predicted_disk_sent_bytes, "
     "setup_ms, total_ms, call_ms, memory_sent_bytes, disk_sent_bytes, blackout_us, guest_speed, "
@@ -112,7 +114,7 @@ Entry entry_of(const SQLite::Statement& statement) {
         entry.policy >> entry.started >> entry.ended >> entry.phase >> entry.outcome >>
         entry.reason;
     entry.problems = texts_of(row.take<std::string>());
-    row >> entry.interrupted;
+    row >> entry.interrupted >> entry.source_to_clear;
 
     auto& expected = entry.expected;
     row >> expected.downtime_limit >> expected.blackout_ceiling >> expected.converges >>

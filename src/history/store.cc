@@ -42,7 +42,8 @@ Result<void> is_heard(const SQLite::Database& database, std::int64_t id) {
 }  // namespace
 
 bool left_something(const Entry& entry) {
-    return entry.outcome == Outcome::failed_on_source && !entry.problems.empty();
+    return (entry.outcome == Outcome::failed_on_source && !entry.problems.empty()) ||
+           (entry.outcome == Outcome::moved_with_problems && entry.source_to_clear);
 }
 
 struct Store::Impl {

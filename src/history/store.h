@@ -61,7 +61,8 @@ struct Entry {
     std::optional<Outcome> outcome;  ///< nothing while it runs, or after its process died
     std::string reason;
     std::vector<std::string> problems;
-    bool interrupted = false;  ///< by a signal
+    bool interrupted = false;      ///< by a signal
+    bool source_to_clear = false;  ///< it moved its guest, and not all of it is gone there
     Expectation expected;
     Measures measures;
     /// The process that runs it is alive, or out of sight on another machine (only for one
@@ -71,7 +72,8 @@ struct Entry {
     std::optional<Drain> drain;  ///< nothing where nothing was left to be drained
 };
 
-/// Whether it failed and could not take back all of what it had made: a host was silent, say.
+/// Whether it could not take back all of what it had made, or not clear the source: a host was
+/// silent, say.
 bool left_something(const Entry& entry);
 
 struct TimelineRow {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "history/unfinished.h"
 
+#include <sstream>
+
 #include "orchestrator/json.h"
 
 namespace vmigrate::history {
@@ -93,6 +95,11 @@ Result<Unfinished> unfinished_from(const Story& story) {
             }
             auto& list = row.done ? unfinished.leftovers.volumes : unfinished.leftovers.intended;
             list.push_back(std::move(*volume));
+        } else if (row.step == Step::clear_source && !row.done) {
+            std::istringstream lines(row.detail);
+            for (std::string line; std::getline(lines, line);) {
+                unfinished.not_cleared.push_back(line);
+            }
         }
     }
     return unfinished;

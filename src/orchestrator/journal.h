@@ -26,7 +26,8 @@ enum class Step {
     migrate,         ///< the libvirt call; detail: empty
     compare_disks,   ///< leaves nothing; detail when done: what was found, JSON
     restore_originals,
-    commit_network
+    commit_network,
+    clear_source  ///< only when not all could be cleared; detail: what is left, a line for each
 };
 std::string_view name_of(Step step);
 std::optional<Step> step_named(std::string_view name);

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace vmigrate {
 namespace {
 
@@ -30,6 +32,26 @@ bool arrived(const Unfinished& unfinished, const Edges& edges, SourceRemains& re
         remains.volumes.clear();
     }
     return arrival.goes_on;
+}
+
+/// What else was a problem stays one.
+void clear_again(const Unfinished& unfinished, Record& ended, const Edges& edges) {
+    auto remains = unfinished.remains;
+    if (unfinished.arrival && unfinished.arrival->known.finding != DiskFinding::equal) {
+        remains.volumes.clear();
+    }
+    if (const auto done = edges.journal.done(Step::clear_source, ""); !done) {
+        edges.status.notice(done.error().message);
+    }
+    std::erase_if(ended.problems, [&](const std::string& problem) {
+        return std::ranges::find(unfinished.not_cleared, problem) != unfinished.not_cleared.end();
+    });
+    for (auto& problem : clear_source(remains, edges)) {
+        ended.problems.push_back(std::move(problem));
+    }
+    if (ended.problems.empty()) {
+        ended.outcome = Outcome::moved;
+    }
 }
 
 }  // namespace
@@ -93,7 +115,7 @@ Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& optio
     return record;
 }
 
-Record take_back(const Unfinished& unfinished, Record ended, const Edges& edges) {
+Record clear_up(const Unfinished& unfinished, Record ended, const Edges& edges) {
     edges.status.started(unfinished.id);
     Truth truth;
     truth.before = unfinished.before;
@@ -101,19 +123,28 @@ Record take_back(const Unfinished& unfinished, Record ended, const Edges& edges)
     truth.source = edges.hypervisor.guest_state(Side::source);
     truth.destination = edges.hypervisor.guest_state(Side::destination);
     truth.job_active = edges.hypervisor.job_active();
-    const bool left_alone = truth.destination == GuestState::absent && truth.job_active == false;
-    if (left_alone && judge(truth).kind == Verdict::Kind::on_source) {
-        for (const auto& problem : ended.problems) {
+    const auto verdict = judge(truth).kind;
+    const bool moved = ended.outcome == Outcome::moved_with_problems;
+    const bool certain =
+        truth.job_active == false &&
+        (moved ? verdict == Verdict::Kind::on_destination
+               : verdict == Verdict::Kind::on_source && truth.destination == GuestState::absent);
+    if (certain) {
+        for (const auto& problem : moved ? unfinished.not_cleared : ended.problems) {
             if (const auto noted = edges.journal.note("tried again: " + problem); !noted) {
                 edges.status.notice(noted.error().message);
             }
         }
-        ended.problems = undo(unfinished.leftovers, edges);
+        if (moved) {
+            clear_again(unfinished, ended, edges);
+        } else {
+            ended.problems = undo(unfinished.leftovers, edges);
+        }
     } else {
         edges.status.notice(fmt::format(
-            "what is left is not touched: the guest is not just on the source (source: {}, "
+            "what is left is not touched: the guest is not just on the {} (source: {}, "
             "destination: {}); look at it there",
-            name_of(truth.source), name_of(truth.destination)));
+            moved ? "destination" : "source", name_of(truth.source), name_of(truth.destination)));
     }
     if (const auto finished = edges.journal.finish(ended); !finished) {
         ended.problems.push_back(finished.error().message);

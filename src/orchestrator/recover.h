@@ -20,6 +20,8 @@ struct Unfinished {
     bool paused_on_purpose = false;
     Leftovers leftovers;    ///< on the destination, if the source has the guest
     SourceRemains remains;  ///< on the source, if the destination has it
+    /// Of those, what could not be cleared, in the words of the record's problems.
+    std::vector<std::string> not_cleared;
     /// With verify-disks: what the guest waits for on the destination. `resume` is without meaning.
     std::optional<ArrivalRules> arrival;
     std::optional<MigrationCall> resumable;  ///< when post-copy was allowed
@@ -36,10 +38,11 @@ struct RecoverOptions {
 Result<Record> recover(const Unfinished& unfinished, const RecoverOptions& options,
                        const Edges& edges);
 
-/// What a migration left that had its verdict, failed-on-source, while the destination was silent:
-/// tries once more to take it back. Only when the source has the guest, and the destination answers
-/// and does not know it; else nothing is touched. `ended` is its record; returns it with the
-/// problems that remain. The journal and the thread rule as above.
-Record take_back(const Unfinished& unfinished, Record ended, const Edges& edges);
+/// What a migration left that had its verdict while a host was silent: tries once more to take it
+/// back (failed-on-source; only when the source has the guest, and the destination answers and does
+/// not know it), or to clear the source (moved-with-problems; only when the destination has the
+/// guest). Else nothing is touched. `ended` is its record; returns it with the problems that
+/// remain. The journal and the thread rule as above.
+Record clear_up(const Unfinished& unfinished, Record ended, const Edges& edges);
 
 }  // namespace vmigrate

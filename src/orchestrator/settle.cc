@@ -2,6 +2,7 @@
 #include "orchestrator/settle.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "orchestrator/json.h"
 #include "orchestrator/postcopy_repair.h"
@@ -144,6 +145,56 @@ class Waiting {
     bool said_ = false;
 };
 
+std::vector<std::string> try_to_clear(const SourceRemains& remains, const Edges& edges) {
+    std::vector<std::string> problems;
+    auto left = left_on_source(edges);
+    std::string obstacle;
+    if (has_idle_process(left)) {
+        const auto since = end_husk(remains, edges);
+        left = since.value_or(left);
+        obstacle = since ? "" : fmt::format(" ({})", since.error().message);
+    }
+    switch (left) {
+        case GuestState::absent:
+            break;
+        case GuestState::shut_off:
+            if (remains.keeps_definition) {
+                return problems;
+            }
+            if (const auto handed = edges.hypervisor.hand_over_definition(); !handed) {
+                problems.push_back(
+                    fmt::format("the source still defines the guest ({}): once the destination "
+                                "does, 'virsh undefine' it there",
+                                handed.error().message));
+                return problems;
+            }
+            break;
+        case GuestState::unreachable:
+            problems.emplace_back(
+                "the source does not answer: what is left of the guest there is "
+                "not known (virsh list --all)");
+            return problems;
+        case GuestState::running:
+        case GuestState::paused:
+        case GuestState::incoming:
+            problems.push_back(
+                fmt::format("the source still has the guest, {}{}; vmigrate ends no "
+                            "guest: look at it there (virsh list --all)",
+                            name_of(left), obstacle));
+            return problems;
+    }
+    // Nothing on the source refers to them any more, and the guest runs from the copies.
+    for (const auto& volume : remains.volumes) {
+        const auto removed =
+            edges.hypervisor.remove_volume(Side::source, volume, Hypervisor::Removal::any);
+        if (!removed) {
+            problems.push_back(fmt::format("volume {} is left on the source: {}",
+                                           volume.source_path, removed.error().message));
+        }
+    }
+    return problems;
+}
+
 }  // namespace
 
 Verdict settle(const SettleRules& rules, const Edges& edges,
@@ -264,54 +315,22 @@ std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges) {
     return problems;
 }
 
+std::vector<std::string> clear_source(const SourceRemains& remains, const Edges& edges) {
+    auto problems = try_to_clear(remains, edges);
+    if (!problems.empty()) {
+        const auto kept =
+            edges.journal.intend(Step::clear_source, fmt::format("{}", fmt::join(problems, "\n")));
+        if (!kept) {
+            problems.push_back(kept.error().message);
+        }
+    }
+    return problems;
+}
+
 std::vector<std::string> finish_forward(const SourceRemains& remains, const Edges& edges) {
     auto problems = journalled(Step::commit_network, edges, "network not committed",
                                [&] { return edges.network.commit(); });
-    auto left = left_on_source(edges);
-    std::string obstacle;
-    if (has_idle_process(left)) {
-        const auto since = end_husk(remains, edges);
-        left = since.value_or(left);
-        obstacle = since ? "" : fmt::format(" ({})", since.error().message);
-    }
-    switch (left) {
-        case GuestState::absent:
-            break;
-        case GuestState::shut_off:
-            if (remains.keeps_definition) {
-                return problems;
-            }
-            if (const auto handed = edges.hypervisor.hand_over_definition(); !handed) {
-                problems.push_back(
-                    fmt::format("the source still defines the guest ({}): once the destination "
-                                "does, 'virsh undefine' it there",
-                                handed.error().message));
-                return problems;
-            }
-            break;
-        case GuestState::unreachable:
-            problems.emplace_back(
-                "the source does not answer: what is left of the guest there is "
-                "not known (virsh list --all)");
-            return problems;
-        case GuestState::running:
-        case GuestState::paused:
-        case GuestState::incoming:
-            problems.push_back(
-                fmt::format("the source still has the guest, {}{}; vmigrate ends no "
-                            "guest: look at it there (virsh list --all)",
-                            name_of(left), obstacle));
-            return problems;
-    }
-    // Nothing on the source refers to them any more, and the guest runs from the copies.
-    for (const auto& volume : remains.volumes) {
-        const auto removed =
-            edges.hypervisor.remove_volume(Side::source, volume, Hypervisor::Removal::any);
-        if (!removed) {
-            problems.push_back(fmt::format("volume {} is left on the source: {}",
-                                           volume.source_path, removed.error().message));
-        }
-    }
+    append(problems, clear_source(remains, edges));
     return problems;
 }
 

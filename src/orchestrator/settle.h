@@ -53,7 +53,11 @@ Verdict settle(const SettleRules& rules, const Edges& edges,
 /// done, by name.
 std::vector<std::string> undo(const Leftovers& leftovers, const Edges& edges);
 
-/// The destination has the guest: the network follows, the source is cleaned. Returns what is left
+/// The destination has the guest: nothing of it stays on the source that was not asked for. Returns
+/// what is left there, by name, and has the journal keep it for `recover` to come back to.
+std::vector<std::string> clear_source(const SourceRemains& remains, const Edges& edges);
+
+/// The destination has the guest: the network follows, the source is cleared. Returns what is left
 /// there, by name.
 std::vector<std::string> finish_forward(const SourceRemains& remains, const Edges& edges);
 

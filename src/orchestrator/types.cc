@@ -42,13 +42,14 @@ constexpr NameTable<JobState, 8> kJobStates = {{{JobState::none, "none"},
                                                 {JobState::failed, "failed"},
                                                 {JobState::cancelled, "cancelled"}}};
 
-constexpr NameTable<Step, 7> kSteps = {{{Step::lock_network, "lock-network"},
+constexpr NameTable<Step, 8> kSteps = {{{Step::lock_network, "lock-network"},
                                         {Step::save_originals, "save-originals"},
                                         {Step::make_volume, "make-volume"},
                                         {Step::migrate, "migrate"},
                                         {Step::compare_disks, "compare-disks"},
                                         {Step::restore_originals, "restore-originals"},
-                                        {Step::commit_network, "commit-network"}}};
+                                        {Step::commit_network, "commit-network"},
+                                        {Step::clear_source, "clear-source"}}};
 
 constexpr NameTable<Check::Verdict, 4> kCheckVerdicts = {
     {{Check::Verdict::passed, "passed"},

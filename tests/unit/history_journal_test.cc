@@ -1,6 +1,7 @@
 // LINK: vmigrate_history
 // LABELS: unit
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "history/unfinished.h"
 #include "unit/history_fixture.h"
 
 using namespace vmigrate;
@@ -247,7 +248,23 @@ TEST_CASE(
     SUBCASE("not when it moved: its problems are told, not taken back") {
         record.outcome = Outcome::moved_with_problems;
         REQUIRE(desk.journal->finish(record).has_value());
+        CHECK_FALSE(left_something(desk.story(id).entry));
         CHECK(desk.store->adopt(id).error().kind == ErrorKind::usage);
+    }
+    SUBCASE("also when it moved and the source could not be cleared") {
+        record.outcome = Outcome::moved_with_problems;
+        record.problems = {"blackout of 2000.0 ms", "the source is silent", "so is its pool"};
+        const std::string left = "the source is silent\nso is its pool";
+        REQUIRE(desk.journal->intend(Step::clear_source, left).has_value());
+        REQUIRE(desk.journal->finish(record).has_value());
+        CHECK(left_something(desk.story(id).entry));
+        CHECK(unfinished_from(desk.story(id)).value().not_cleared ==
+              std::vector<std::string>{"the source is silent", "so is its pool"});
+        auto heir = desk.store->adopt(id).value();
+        REQUIRE(heir->done(Step::clear_source, "").has_value());
+        REQUIRE(heir->finish(record).has_value());
+        CHECK_FALSE(left_something(desk.story(id).entry));
+        CHECK(unfinished_from(desk.story(id)).value().not_cleared.empty());
     }
 }
 

@@ -65,7 +65,7 @@ TEST_CASE("what was left on a silent host is taken back later, where that is saf
     stage.world.settings = "changed";
     stage.world.volumes = {"/pool/a.img"};
     SUBCASE("the destination answers, and does not know the guest") {
-        const auto record = take_back(died_in(Phase::precopy), ended, stage.edges);
+        const auto record = clear_up(died_in(Phase::precopy), ended, stage.edges);
         CHECK(record.outcome == Outcome::failed_on_source);
         CHECK(record.reason == ended.reason);
         CHECK(record.problems.empty());
@@ -92,7 +92,7 @@ TEST_CASE("what was left on a silent host is taken back later, where that is saf
             stage.world.source = now.source;
             stage.world.destination = now.destination;
             stage.world.job = now.job;
-            const auto record = take_back(died_in(Phase::precopy), ended, stage.edges);
+            const auto record = clear_up(died_in(Phase::precopy), ended, stage.edges);
             CHECK(record.outcome == Outcome::failed_on_source);
             CHECK(record.problems == ended.problems);
             CHECK(stage.world.volumes.size() == 1);
@@ -103,9 +103,83 @@ TEST_CASE("what was left on a silent host is taken back later, where that is saf
     }
     SUBCASE("it cannot be removed this time, either") {
         stage.world.failing_call = 5;  // network, intend, restore, done, remove
-        const auto record = take_back(died_in(Phase::precopy), ended, stage.edges);
+        const auto record = clear_up(died_in(Phase::precopy), ended, stage.edges);
         REQUIRE(record.problems.size() == 1);
         CHECK(record.problems[0].find("/pool/a.img is left") != std::string::npos);
+    }
+}
+
+TEST_CASE(
+    "what a silent source kept of a guest that has moved is cleared later, where that is safe") {
+    using enum GuestState;
+    Stage stage;
+    auto unfinished = died_in(Phase::draining);
+    unfinished.remains.volumes = unfinished.leftovers.volumes;
+    Record ended;
+    ended.id = 1;
+    ended.outcome = Outcome::moved_with_problems;
+    stage.world.destination = running;
+    stage.world.source = unreachable;
+    const auto died = recover(unfinished, {}, stage.edges);
+    REQUIRE(died);
+    REQUIRE(did(stage, "intend clear-source"));
+    unfinished.not_cleared = died->problems;
+    ended.problems = died->problems;
+    ended.problems.insert(ended.problems.begin(), "blackout of 2000.0 ms exceeded the ceiling");
+    stage.world.transcript.clear();
+    stage.world.source = shut_off;
+    SUBCASE("the source answers, and has no process of it") {
+        const auto record = clear_up(unfinished, ended, stage.edges);
+        CHECK(did(stage, "done clear-source"));
+        CHECK(did(stage, "hand over definition"));
+        CHECK(did(stage, "remove volume /pool/a.img on source"));
+        CHECK_FALSE(did(stage, "intend clear-source"));
+        CHECK_FALSE(did(stage, "network"));
+        CHECK(record.outcome == Outcome::moved_with_problems);
+        REQUIRE(record.problems.size() == 1);
+        CHECK(record.problems[0].find("blackout") == 0);
+    }
+    SUBCASE("that was the only problem") {
+        ended.problems = unfinished.not_cleared;
+        CHECK(clear_up(unfinished, ended, stage.edges).outcome == Outcome::moved);
+        CHECK(did(stage, "finish moved"));
+    }
+    SUBCASE("its disks were to be compared, and it is not known that they are equal") {
+        unfinished.arrival = ArrivalRules{};
+        const auto record = clear_up(unfinished, ended, stage.edges);
+        CHECK(did(stage, "hand over definition"));
+        CHECK_FALSE(did(stage, "remove volume"));
+    }
+    SUBCASE("the guest is not just on the destination any more") {
+        struct Case {
+            GuestState source;
+            GuestState destination;
+            std::optional<bool> job;
+        };
+        for (const auto& now :
+             {Case{running, running, false}, Case{running, shut_off, false},
+              Case{shut_off, paused, false}, Case{shut_off, absent, false},
+              Case{shut_off, unreachable, false}, Case{shut_off, running, true},
+              Case{unreachable, running, std::nullopt}, Case{running, absent, false}}) {
+            stage.world.source = now.source;
+            stage.world.destination = now.destination;
+            stage.world.job = now.job;
+            const auto record = clear_up(unfinished, ended, stage.edges);
+            CHECK(record.outcome == Outcome::moved_with_problems);
+            CHECK(record.problems == ended.problems);
+            CHECK_FALSE(did(stage, "hand over"));
+            CHECK_FALSE(did(stage, "remove volume"));
+            CHECK_FALSE(did(stage, "clear-source"));
+            CHECK(did(stage, "finish moved-with-problems"));
+        }
+    }
+    SUBCASE("it still has it: tried again the next time") {
+        stage.world.source = paused;
+        const auto record = clear_up(unfinished, ended, stage.edges);
+        REQUIRE(record.problems.size() == 2);
+        CHECK(record.problems[1].find("the source still has the guest") == 0);
+        CHECK(did(stage, "intend clear-source"));
+        CHECK_FALSE(did(stage, "remove volume"));
     }
 }
 
