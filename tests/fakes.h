@@ -48,6 +48,7 @@ struct World {
     std::size_t calls = 0;
     bool ends_in_drain = false;     ///< the guest, on the destination
     bool refuses_abort = false;     ///< QEMU hears nobody
+    bool unheard = false;           ///< nobody tells how the migration gets on
     bool abort_refused = false;     ///< so it was, once or more
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
     bool network_wants_hold = false;
@@ -220,6 +221,9 @@ class FakeHypervisor final : public Hypervisor {
         world_.say("end call");
     }
     Result<Sample> sample() override {
+        if (world_.unheard) {
+            return fail(ErrorKind::hypervisor, "domain is not running");
+        }
         world_.sample.at = world_.clock.now();
         return world_.sample;
     }

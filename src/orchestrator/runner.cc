@@ -149,7 +149,7 @@ class Run {
         const auto waited_enough = [now = edges_.clock.now()](std::optional<TimePoint> since) {
             return since && now - *since >= kTimeToReturn;
         };
-        return waited_enough(postcopy_paused_) ||
+        return waited_enough(postcopy_paused_) || waited_enough(unheard_since_) ||
                (phase_ < Phase::handover && has_process() && waited_enough(abort_asked_)) ||
                (phase_ == Phase::handover &&
                 (waited_enough(arrives_not_since_) || waited_enough(cancelled_since_)));
@@ -181,6 +181,10 @@ class Run {
         const auto sample = take_sample();
         if (phase_ == Phase::prepared) {
             end_vain_connecting(sample);
+        }
+        if (phase_ >= Phase::switched) {
+            unheard_since_ =
+                sample ? std::optional<TimePoint>() : unheard_since_.value_or(edges_.clock.now());
         }
         if (!sample) {
             return;
@@ -724,6 +728,7 @@ class Run {
     std::optional<TimePoint> postcopy_paused_;
     std::optional<TimePoint> arrives_not_since_;  ///< in post-copy, and nothing comes through
     std::optional<TimePoint> cancelled_since_;    ///< it was tried; the guest had stopped
+    std::optional<TimePoint> unheard_since_;      ///< nobody tells how post-copy gets on
     std::optional<Error> call_error_;
     std::string abort_reason_;
     std::optional<AbortRequested> pending_abort_;

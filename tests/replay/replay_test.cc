@@ -87,6 +87,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 world.ends_in_drain = value == "yes";
             } else if (key == "refuses-abort") {
                 world.refuses_abort = value == "yes";
+            } else if (key == "unheard") {
+                world.unheard = value == "yes";
             } else if (key == "refused-releases") {
                 world.refused_releases = static_cast<unsigned>(std::stoul(value));
             } else if (key == "tune") {
