@@ -66,6 +66,7 @@ Result<FleetWish> wish_of(const Config& config, const EvacuationOptions& options
     wish.request.policy = options.policy;
     wish.request.options = *policy;
     wish.request.held_networks = held_networks(config);
+    wish.bandwidth = options.bandwidth;
     wish.labels = options.labels;
     if (options.kind == EvacuationKind::evacuate) {
         wish.sources = {options.host};

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <future>
+#include <thread>
 
 #include "cli/checks.h"
+#include "cli/fleet_load.h"
 #include "cli/fleet_needs.h"
 #include "libvirt/survey.h"
 #include "orchestrator/qemu_choice.h"
@@ -18,8 +20,10 @@ namespace {
 constexpr seconds kWindow{1};
 /// A host that is silent for this long is taken for unreachable.
 constexpr milliseconds kPatience{5000};
+/// Until a move has begun: its process looks at both hosts, and measures.
+constexpr milliseconds kPlanning{1000};
 /// Of a move, beside the sending, where the history does not know better.
-constexpr milliseconds kUsualFixed{2500};
+constexpr milliseconds kUsualFixed{700};
 
 /// What the preflight checks look at; which emulator can do what is for the move itself to ask.
 Request for_survey(Request request) {
@@ -29,32 +33,35 @@ Request for_survey(Request request) {
     return request;
 }
 
-struct Past {
-    std::optional<Bytes> sent;
-    std::optional<milliseconds> fixed;
-};
-
-/// Of the guest's last move that worked.
-Past past_of(const std::string& uuid, history::Store& store) {
+/// Beside the sending, of the guest's last move that worked.
+std::optional<milliseconds> fixed_before(const std::string& uuid, history::Store& store) {
     history::Filter filter;
     filter.guest = uuid;
     filter.limit = 5;
     const auto entries = store.list(filter);
     for (const auto& entry : entries.value_or(std::vector<history::Entry>{})) {
         const auto& measures = entry.measures;
-        if (entry.outcome != Outcome::moved || !measures.memory_sent || !measures.total) {
+        // what copying disks takes beside sending them is in the load of each plan
+        if (entry.outcome != Outcome::moved || !entry.ended || !measures.memory_sent ||
+            measures.bandwidth_mean.value_or(BytesPerSecond{}).count == 0 ||
+            measures.disk_sent.value_or(Bytes{}).count > 0) {
             continue;
         }
-        Past past{measures.memory_sent, std::nullopt};
-        if (measures.bandwidth_mean && measures.bandwidth_mean->count > 0 && entry.ended) {
-            const auto whole =
-                std::chrono::duration_cast<milliseconds>(*entry.ended - entry.started);
-            const auto sending = time_to_send(*measures.memory_sent, *measures.bandwidth_mean);
-            past.fixed = std::max(whole - sending, milliseconds(0));
-        }
-        return past;
+        const auto whole = std::chrono::duration_cast<milliseconds>(*entry.ended - entry.started);
+        const auto sending = time_to_send(*measures.memory_sent, *measures.bandwidth_mean);
+        return std::max(whole - sending, milliseconds(0));
     }
-    return {};
+    return std::nullopt;
+}
+
+/// The one that a move may go to, for what the move is like.
+const Sight* best(const std::vector<Sight>& sights) {
+    const auto good = std::ranges::find_if(sights, [](const Sight& sight) {
+        return std::ranges::none_of(sight.checks, [](const Check& check) {
+            return check.verdict == Check::Verdict::failed;
+        });
+    });
+    return good != sights.end() ? &*good : nullptr;
 }
 
 }  // namespace
@@ -80,7 +87,7 @@ FleetSurvey::~FleetSurvey() = default;
 
 Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
     const seconds window = wish_.request.options.measure ? kWindow : seconds(0);
-    const auto scout = [window](const libvirt::HostAccess& access) -> Result<Scouted> {
+    const auto scout = [this, window](const libvirt::HostAccess& access) -> Result<Scouted> {
         auto session = libvirt::Session::open(access, kPatience);
         if (!session) {
             return fail(session.error());
@@ -89,11 +96,15 @@ Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
         if (!facts) {
             return fail(facts.error());
         }
+        const auto started = std::chrono::steady_clock::now();
         const auto before = libvirt::cpu_times(**session);
-        auto loads = libvirt::measure_guests(**session, window);
+        auto loads = libvirt::measure_guests(**session, window, [&](const std::string& uuid) {
+            return is_to_move(uuid, access.name);
+        });
         if (!loads) {
             return fail(loads.error());
         }
+        std::this_thread::sleep_until(started + window);  // where nobody was to be measured
         if (const auto after = libvirt::cpu_times(**session); before && after) {
             facts->idle_cpus = libvirt::idle_between(*before, *after, facts->cpus);
         }
@@ -136,9 +147,12 @@ Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
             if (mover != movers.end() && mover->facts.state == GuestState::incoming) {
                 continue;  // it is where it comes from
             }
-            auto guest = guest_of(load, name, store);
+            auto guest = guest_of(load, name);
             if (mover != movers.end()) {
                 need(guest, *mover);
+                if (mover->trouble.empty()) {
+                    guest.load = load_of_move(*mover, load, store);
+                }
             }
             // on its way between two hosts that are no source
             if (std::ranges::find(fleet.guests, guest.uuid, &fleet::Guest::uuid) ==
@@ -160,11 +174,14 @@ Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
     return fleet;
 }
 
+bool FleetSurvey::is_to_move(const std::string& uuid, const std::string& host) const {
+    return wish_.all || wish_.sources.contains(host) || wish_.guests.contains(uuid);
+}
+
 std::vector<FleetSurvey::Mover> FleetSurvey::movers_on(Scouted& scouted) const {
     std::vector<Mover> movers;
     for (const auto& load : scouted.loads) {
-        if (!wish_.all && !wish_.sources.contains(scouted.access.name) &&
-            !wish_.guests.contains(load.ref.uuid)) {
+        if (!is_to_move(load.ref.uuid, scouted.access.name)) {
             continue;
         }
         auto found = libvirt::find_guest(*scouted.session, load.ref.uuid);
@@ -222,8 +239,7 @@ void FleetSurvey::look_for_places(std::vector<Mover>& movers) {
     }
 }
 
-fleet::Guest FleetSurvey::guest_of(const libvirt::GuestLoad& load, const std::string& host,
-                                   history::Store& store) const {
+fleet::Guest FleetSurvey::guest_of(const libvirt::GuestLoad& load, const std::string& host) const {
     fleet::Guest guest;
     guest.uuid = load.ref.uuid;
     guest.name = load.ref.name;
@@ -232,11 +248,33 @@ fleet::Guest FleetSurvey::guest_of(const libvirt::GuestLoad& load, const std::st
     guest.busy_cpus = load.busy_cpus.value_or(0);
     guest.groups = config_.fleet.groups_of(load.ref.name);
     guest.priority = config_.fleet.priority_of(load.ref.name);
-    guest.load.dirty_rate = load.dirty_rate.value_or(BytesPerSecond{});
-    const auto past = past_of(load.ref.uuid, store);
-    guest.load.to_send = load.used.value_or(past.sent.value_or(load.memory));
-    guest.load.fixed = past.fixed.value_or(kUsualFixed);
+    guest.load.to_send = load.used.value_or(load.memory);
+    guest.load.dirty_rate = load.measured.dirty_rate.value_or(BytesPerSecond{});
     return guest;
+}
+
+fleet::Load FleetSurvey::load_of_move(const Mover& mover, const libvirt::GuestLoad& load,
+                                      history::Store& store) const {
+    auto memory = load.measured;
+    if (memory.pages_sampled == 0 && load.used && load.memory.count > 0) {
+        memory.zero_share =
+            1 - static_cast<double>(load.used->count) / static_cast<double>(load.memory.count);
+    }
+    auto request = wish_.request;
+    if (wish_.bandwidth.count > 0) {
+        request.options.bandwidth = wish_.bandwidth;
+    }
+    DestinationFacts destination;
+    PairHistory history;
+    if (const auto* sight = best(mover.sights)) {
+        destination = sight->facts;
+        history = store.pair_history(mover.host, destination.host.name).value_or(PairHistory{});
+    }
+    // not asked, for that takes long; mostly it is the same one
+    destination.qemu = mover.facts.qemu;
+    const auto plan = make_plan(request, mover.facts, scouted_.at(mover.host)->facts, destination,
+                                memory, history, config_.clear_text);
+    return load_of(plan, kPlanning + fixed_before(load.ref.uuid, store).value_or(kUsualFixed));
 }
 
 void FleetSurvey::need(fleet::Guest& guest, const Mover& mover) {
@@ -282,16 +320,17 @@ Result<std::optional<fleet::Guest>> FleetSurvey::meet(const libvirt::GuestLoad& 
     std::vector<Mover> movers(1);
     movers.front() = {host, std::move(**facts), "", {}};
     look_for_places(movers);
-    auto guest = guest_of(load, host, store);
+    auto guest = guest_of(load, host);
     need(guest, movers.front());
+    guest.load = load_of_move(movers.front(), load, store);
     return guest;
 }
 
 std::optional<BytesPerSecond> FleetSurvey::dirty_rate(const std::string& uuid) const {
     for (const auto& [name, scouted] : scouted_) {
         for (const auto& load : scouted->loads) {
-            if (load.ref.uuid == uuid && load.dirty_rate) {
-                return load.dirty_rate;
+            if (load.ref.uuid == uuid && load.measured.dirty_rate) {
+                return load.measured.dirty_rate;
             }
         }
     }

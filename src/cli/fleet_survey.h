@@ -26,6 +26,7 @@ struct FleetWish {
     std::set<std::string> sources;              ///< hosts, whose guests are to be moved, or
     std::set<std::string> guests;               ///< UUIDs of these, wherever they are, or
     bool all = false;                           ///< every guest
+    BytesPerSecond bandwidth{};                 ///< of all moves together; 0 = not limited
     std::map<std::string, std::string> closed;  ///< hosts that take nobody -> why ("was not named")
     std::vector<std::pair<std::string, std::string>> labels;  ///< that a host must have
 };
@@ -38,7 +39,8 @@ class FleetSurvey {
     FleetSurvey(const FleetSurvey&) = delete;
     FleetSurvey& operator=(const FleetSurvey&) = delete;
 
-    /// Everything; takes a second longer when guests are measured (policy key measure). A host that
+    /// Everything; takes a second or some longer when guests are measured (policy key measure), by
+    /// how many are to move. A host that
     /// does not answer is closed, and what it said is in silent().
     /// Errors: unreachable, denied (a host of `sources`); blocked (two hosts are one libvirt).
     Result<fleet::Fleet> survey(history::Store& store);
@@ -60,10 +62,12 @@ class FleetSurvey {
   private:
     struct Scouted;
     struct Mover;
+    bool is_to_move(const std::string& uuid, const std::string& host) const;
     std::vector<Mover> movers_on(Scouted& scouted) const;
     void look_for_places(std::vector<Mover>& movers);
-    fleet::Guest guest_of(const libvirt::GuestLoad& load, const std::string& host,
-                          history::Store& store) const;
+    fleet::Guest guest_of(const libvirt::GuestLoad& load, const std::string& host) const;
+    fleet::Load load_of_move(const Mover& mover, const libvirt::GuestLoad& load,
+                             history::Store& store) const;
     void need(fleet::Guest& guest, const Mover& mover);
 
     const Config& config_;

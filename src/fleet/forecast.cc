@@ -59,7 +59,7 @@ std::string why_late(const Evacuation& evacuation, const GuestForecast& guest,
         const auto alone = move_time(load, link, true).total();
         if (alone > left) {
             return fmt::format("it has {} to send, which takes {} by itself",
-                               format_bytes(load.to_send), format_time(alone));
+                               format_bytes(load.once()), format_time(alone));
         }
     }
     return others_before == 1 ? "its turn comes after another one"

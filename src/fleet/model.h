@@ -35,9 +35,15 @@ struct Host {
 
 /// What decides how long a move takes, and what it sends. See move_time.h.
 struct Load {
-    Bytes to_send;                ///< by the first full copy
+    Bytes to_send;                ///< of memory, by the first full copy
     BytesPerSecond dirty_rate{};  ///< on the wire: what is sent again
     milliseconds fixed{};         ///< whatever the bandwidth: planning, set-up, end
+    Bytes disks;                  ///< that are copied, before the memory
+    /// Of `to_send`, what is written more often than the rest, and its share of all writes.
+    Bytes hot;
+    double hot_writes = 0;
+
+    Bytes once() const { return disks + to_send; }
 };
 
 struct Guest {

@@ -21,16 +21,24 @@ struct Sending {
     bool throttled = false;
 };
 
+/// Of a part of the memory, after a time in which it was written so fast.
+double dirtied(double bytes, double bytes_per_s, double seconds) {
+    return bytes > 0 ? bytes * -std::expm1(-bytes_per_s * seconds / bytes) : 0.0;
+}
+
 Sending send(const Load& load, BytesPerSecond bandwidth, bool hurried) {
     const double all = static_cast<double>(load.to_send.count);
     const double rate =
         static_cast<double>(bandwidth.count > 0 ? bandwidth.count : kAssumedBandwidth.count);
     double dirty_rate = static_cast<double>(load.dirty_rate.count);
+    const double hot = std::min(all, static_cast<double>(load.hot.count));
     Sending result;
+    result.bytes = static_cast<double>(load.disks.count);
     double pass = all;
     for (unsigned number = 0; number < kMostPasses && pass > rate * kDowntimeLimit; ++number) {
         result.bytes += pass;
-        const double next = all * -std::expm1(-dirty_rate * (pass / rate) / all);
+        const double next = dirtied(hot, dirty_rate * load.hot_writes, pass / rate) +
+                            dirtied(all - hot, dirty_rate * (1 - load.hot_writes), pass / rate);
         // the first pass says nothing about convergence
         const bool stalls = number > 0 && next > pass * kStalled;
         if ((stalls || hurried) && dirty_rate > rate * kThrottledShare) {

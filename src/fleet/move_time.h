@@ -6,8 +6,9 @@
 //
 // The model is the geometric series of pre-copy. The first pass sends all, V; while a pass of
 // length t is sent, V (1 - exp(-D t / V)) becomes dirty, which is D t while that is little
-// (orchestrator/write_profile.h), and is what the next pass sends. With r = D / B the passes shrink
-// by r, and V / (1 - r) is sent at bandwidth B, until a pass fits into the downtime limit. Where
+// (orchestrator/write_profile.h), and is what the next pass sends; a hot part of the memory and the
+// rest are counted each for itself. With r = D / B the passes shrink by r, and V / (1 - r) is sent
+// at bandwidth B, until a pass fits into the downtime limit. Disks are sent once before. Where
 // passes shrink by less than a twentieth, the guest is throttled until it dirties a fifth of what
 // is sent (orchestrator/policy_throttle.h). A guest in a hurry is throttled after the first pass.
 #pragma once

@@ -173,7 +173,7 @@ double Placement::inbound_time(const Person& person, const Place& place) const {
     const auto link = place.host.link.count > 0 ? place.host.link : kAssumedBandwidth;
     const double set_up =
         static_cast<double>(load.fixed.count()) / 1000 / std::max(1U, place.host.most_in);
-    return set_up + static_cast<double>(load.to_send.count) / static_cast<double>(link.count);
+    return set_up + static_cast<double>(load.once().count) / static_cast<double>(link.count);
 }
 
 void Placement::promise(GuestId id, HostId host) {

@@ -140,11 +140,11 @@ double Placement::time_of_slowest() const {
             const auto& load = person.guest.load;
             const auto link = places_[person.at].host.link;
             const double send =
-                static_cast<double>(load.to_send.count) /
+                static_cast<double>(load.once().count) /
                 static_cast<double>(link.count > 0 ? link.count : kAssumedBandwidth.count);
             sending[person.at] += send;
             setting_up[person.at] += send + static_cast<double>(load.fixed.count()) / 1000;
-            inbound += static_cast<double>(load.to_send.count);
+            inbound += static_cast<double>(load.once().count);
         }
     }
     double links = 0;

@@ -52,7 +52,7 @@ class Worst {
 Turn turn_of(const Guest& guest, Order order, milliseconds expected) {
     switch (order) {
         case Order::small_first:
-            return {static_cast<double>(guest.load.to_send.count), expected};
+            return {static_cast<double>(guest.load.once().count), expected};
         case Order::idle_first: {
             const double rate = static_cast<double>(guest.load.dirty_rate.count);
             return {rate <= kIdle ? 0.0 : std::ceil(std::log2(rate / kIdle)), expected};

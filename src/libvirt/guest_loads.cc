@@ -10,7 +10,9 @@
 
 #include "base/text.h"
 #include "libvirt/domain.h"
+#include "libvirt/domain_xml.h"
 #include "libvirt/handles.h"
+#include "libvirt/memory_sampler.h"
 #include "libvirt/patience.h"
 #include "libvirt/survey.h"
 
@@ -23,6 +25,9 @@ using Nanoseconds = std::chrono::nanoseconds;
 /// For dirty rates that are not known yet at the end of the window.
 constexpr milliseconds kGrace{1000};
 constexpr milliseconds kBetweenLooks{20};
+/// For reading pieces of memory, once.
+constexpr milliseconds kPatience{400};
+constexpr milliseconds kPatienceForOne{40};
 
 struct Watched {
     DomainHandle domain;
@@ -100,7 +105,7 @@ void read_statistics(std::vector<Watched>& guests) {
             status == VIR_DOMAIN_DIRTYRATE_MEASURED &&
             virTypedParamsGetLLong(record->params, record->nparams,
                                    "dirtyrate.megabytes_per_second", &rate) == 1) {
-            guest.load.dirty_rate = {
+            guest.load.measured.dirty_rate = {
                 mebibytes(static_cast<std::uint64_t>(std::max(0LL, rate))).count};
             guest.rate_awaited = false;
         }
@@ -110,13 +115,34 @@ void read_statistics(std::vector<Watched>& guests) {
     }
 }
 
-void measure(std::vector<Watched>& guests, seconds window) {
+/// Beside the dirty rate, and no longer where that is enough.
+void look_into_memory(const std::vector<Watched*>& guests, TimePoint end) {
+    MemorySampler sampler;
+    for (const auto* guest : guests) {
+        const auto xml = take(virDomainGetXMLDesc(guest->domain.get(), 0));
+        sampler.add(guest->domain.get(), arch_in(xml), guest->load.memory);
+    }
+    sampler.read_once(std::max(kPatience, kPatienceForOne * static_cast<int>(guests.size())));
+    sampler.read_again(std::max(end, sampler.earliest_end()));
+    for (std::size_t i = 0; i < guests.size(); ++i) {
+        sampler.tell(i, guests[i]->load.measured);
+    }
+}
+
+void measure(std::vector<Watched>& guests, seconds window, const Sampled& sampled) {
+    std::vector<Watched*> looked_into;
     for (auto& guest : guests) {
         guest.rate_awaited =
             virDomainStartDirtyRateCalc(guest.domain.get(), static_cast<int>(window.count()),
                                         VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING) == 0;
+        guest.load.measured.dirty_window = window;
+        guest.load.measured.dirty_method = "page-sampling";
+        if (sampled && sampled(guest.load.ref.uuid)) {
+            looked_into.push_back(&guest);
+        }
     }
     const auto end = Clock::now() + window;
+    look_into_memory(looked_into, end);
     std::this_thread::sleep_until(end);
     for (auto& guest : guests) {
         const auto info = info_of(guest.domain.get());
@@ -138,13 +164,14 @@ void measure(std::vector<Watched>& guests, seconds window) {
 
 }  // namespace
 
-Result<std::vector<GuestLoad>> measure_guests(Session& session, seconds window) {
+Result<std::vector<GuestLoad>> measure_guests(Session& session, seconds window,
+                                              const Sampled& sampled) {
     auto guests = active_guests(session.connection());
     if (!guests) {
         return fail(guests.error());
     }
     if (!guests->empty() && window.count() > 0) {
-        measure(*guests, window);
+        measure(*guests, window, sampled);
     } else if (!guests->empty()) {
         read_statistics(*guests);
     }

@@ -4,13 +4,14 @@
 // moves of many. Nothing is touched. Thread rule and errors: as Session.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "libvirt/session.h"
-#include "orchestrator/types.h"
+#include "orchestrator/facts.h"
 
 namespace vmigrate::libvirt {
 
@@ -20,13 +21,18 @@ struct GuestLoad {
     Bytes memory;  ///< that it has now
     /// Of it, what it has ever used: the rest is zero. Nothing where libvirt does not tell.
     std::optional<Bytes> used;
-    std::optional<BytesPerSecond> dirty_rate;  ///< from libvirt's page sampling
-    std::optional<double> busy_cpus;           ///< on average over the window
+    std::optional<double> busy_cpus;  ///< on average over the window
+    MemoryFacts measured;             ///< dirty rate; and what was read of those asked for
 };
 
+/// Whose memory is to be looked into.
+using Sampled = std::function<bool(const std::string& uuid)>;
+
 /// All guests of the host that run or are paused. With a `window` of zero nothing is measured and
-/// the answer comes at once; else it is in whole seconds.
-Result<std::vector<GuestLoad>> measure_guests(Session& session, seconds window);
+/// the answer comes at once; else it is in whole seconds, and takes longer when the memory of many
+/// is looked into. Empty `sampled`: of none.
+Result<std::vector<GuestLoad>> measure_guests(Session& session, seconds window,
+                                              const Sampled& sampled = {});
 
 struct HostLook {
     Bytes memory_free;

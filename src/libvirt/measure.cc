@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <lz4.h>
-
 #include <algorithm>
 #include <array>
-#include <string_view>
 #include <thread>
-#include <vector>
 
 #include "libvirt/domain.h"
 #include "libvirt/domain_xml.h"
 #include "libvirt/handles.h"
-#include "libvirt/memory_layout.h"
+#include "libvirt/memory_sampler.h"
 #include "libvirt/survey.h"
 
 namespace vmigrate::libvirt {
@@ -18,11 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kPage = 4096;
-constexpr std::size_t kChunk = 65536;  // the most that one remote read gives
-constexpr unsigned kChunks = 48;
 constexpr milliseconds kContentPatience{400};
-constexpr int kLz4Acceleration = 8;
 
 // libvirt's window is in whole seconds.
 bool start_dirty_rate(virDomainPtr domain, milliseconds window) {
@@ -73,131 +65,6 @@ void wait_for_dirty_rate(virDomainPtr domain, TimePoint started, milliseconds wi
     } while (Clock::now() < deadline);
 }
 
-struct Content {
-    std::uint64_t pages = 0;
-    std::uint64_t zero_pages = 0;
-    std::uint64_t compressed = 0;
-
-    void add(const char* page, bool zero) {
-        ++pages;
-        if (zero) {
-            ++zero_pages;
-            return;
-        }
-        // a page that grows is sent as it is
-        std::array<char, kPage> out;
-        const int size = LZ4_compress_fast(page, out.data(), kPage, kPage, kLz4Acceleration);
-        compressed += size > 0 ? static_cast<std::uint64_t>(size) : kPage;
-    }
-
-    void tell(MemoryFacts& facts) const {
-        if (pages == 0) {
-            return;
-        }
-        const auto share = [](std::uint64_t part, std::uint64_t whole) {
-            return static_cast<double>(part) / static_cast<double>(whole);
-        };
-        const auto written = pages - zero_pages;
-        facts.pages_sampled = static_cast<std::uint32_t>(pages);
-        facts.zero_share = share(zero_pages, pages);
-        facts.compressed_share = written > 0 ? share(compressed, written * kPage) : 1.0;
-    }
-};
-
-/// A piece of memory as it was at a time: a digest for each page, 0 for one that is zero.
-struct Piece {
-    std::uint64_t address = 0;
-    std::array<std::size_t, kChunk / kPage> digests{};
-    TimePoint at{};
-};
-
-std::size_t digest_of(const char* page) {
-    if (std::all_of(page, page + kPage, [](char byte) { return byte == 0; })) {
-        return 0;
-    }
-    return std::max<std::size_t>(1, std::hash<std::string_view>{}({page, kPage}));
-}
-
-/// Reads pieces of one guest's memory.
-class Reader {
-  public:
-    explicit Reader(virDomainPtr domain) : domain_(domain), chunk_(kChunk) {}
-
-    /// False when libvirt refuses: refused once, refused always.
-    bool read(Piece& piece) {
-        if (virDomainMemoryPeek(domain_, piece.address, chunk_.size(), chunk_.data(),
-                                VIR_MEMORY_PHYSICAL) < 0) {
-            return false;
-        }
-        piece.at = Clock::now();
-        for (std::size_t page = 0; page < piece.digests.size(); ++page) {
-            piece.digests[page] = digest_of(chunk_.data() + page * kPage);
-        }
-        return true;
-    }
-
-    void add_to(Content& content, const Piece& piece) const {
-        for (std::size_t page = 0; page < piece.digests.size(); ++page) {
-            content.add(chunk_.data() + page * kPage, piece.digests[page] == 0);
-        }
-    }
-
-  private:
-    virDomainPtr domain_;
-    std::vector<char> chunk_;
-};
-
-// In random order, so that any beginning of them is a fair sample when time runs out.
-std::vector<Piece> read_once(Reader& reader, const std::vector<std::uint64_t>& addresses,
-                             MemoryFacts& facts) {
-    const auto deadline = Clock::now() + kContentPatience;
-    std::vector<Piece> pieces;
-    Content content;
-    for (const auto address : addresses) {
-        Piece piece{.address = address};
-        if (Clock::now() > deadline || !reader.read(piece)) {
-            break;
-        }
-        reader.add_to(content, piece);
-        pieces.push_back(piece);
-    }
-    content.tell(facts);
-    return pieces;
-}
-
-PieceFacts compared(const Piece& before, const Piece& after) {
-    PieceFacts facts;
-    for (std::size_t page = 0; page < before.digests.size(); ++page) {
-        facts.pages += before.digests[page] != 0 || after.digests[page] != 0 ? 1 : 0;
-        facts.changed += before.digests[page] != after.digests[page] ? 1 : 0;
-    }
-    return facts;
-}
-
-// In the same order again, so that about the same time is between the readings of each piece. As
-// late as it takes to be done when the dirty rate is.
-void read_again(Reader& reader, const std::vector<Piece>& pieces, TimePoint end,
-                MemoryFacts& facts) {
-    if (pieces.empty()) {
-        return;
-    }
-    const auto took = pieces.back().at - pieces.front().at;
-    std::this_thread::sleep_until(end - took);
-    std::chrono::nanoseconds apart{};
-    for (const auto& before : pieces) {
-        Piece after{.address = before.address};
-        if (Clock::now() > end || !reader.read(after)) {
-            break;
-        }
-        facts.pieces.push_back(compared(before, after));
-        apart += after.at - before.at;
-    }
-    if (!facts.pieces.empty()) {
-        facts.piece_window = std::chrono::duration_cast<milliseconds>(
-            apart / static_cast<std::int64_t>(facts.pieces.size()));
-    }
-}
-
 }  // namespace
 
 Result<MemoryFacts> measure_memory(Session& session, const GuestFacts& guest, milliseconds window) {
@@ -209,14 +76,14 @@ Result<MemoryFacts> measure_memory(Session& session, const GuestFacts& guest, mi
     const auto started = Clock::now();
     const bool measuring = window.count() > 0 && guest.state == GuestState::running &&
                            start_dirty_rate(domain->get(), window);
-    const auto seed = static_cast<std::uint64_t>(started.time_since_epoch().count());
-    Reader reader(domain->get());
-    const auto pieces = read_once(
-        reader,
-        addresses_to_read(guest_ram(arch_in(guest.xml), guest.memory), kChunk, kChunks, seed),
-        facts);
+    MemorySampler sampler;
+    const auto number = sampler.add(domain->get(), arch_in(guest.xml), guest.memory);
+    sampler.read_once(kContentPatience);
     if (measuring) {
-        read_again(reader, pieces, started + window, facts);
+        sampler.read_again(started + window);
+    }
+    sampler.tell(number, facts);
+    if (measuring) {
         wait_for_dirty_rate(domain->get(), started, window, facts);
     }
     facts.window = std::chrono::duration_cast<milliseconds>(Clock::now() - started);

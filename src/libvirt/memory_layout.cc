@@ -2,9 +2,31 @@
 #include "libvirt/memory_layout.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <random>
 
 namespace vmigrate::libvirt {
+namespace {
+
+/// The numbers below `count`, each once, the first so many of them spread evenly whatever their
+/// number: as steps of the golden section around a circle are.
+std::vector<std::uint64_t> spread(std::uint64_t count) {
+    constexpr double kGoldenSection = 0.6180339887;
+    const auto place = [](std::size_t turn) {
+        return std::fmod(static_cast<double>(turn) * kGoldenSection, 1.0);
+    };
+    std::vector<std::size_t> turns(count);
+    std::iota(turns.begin(), turns.end(), 0U);
+    std::ranges::sort(turns, {}, place);
+    std::vector<std::uint64_t> numbers(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        numbers[turns[i]] = i;
+    }
+    return numbers;
+}
+
+}  // namespace
 
 std::vector<AddressRange> guest_ram(const std::string& arch, Bytes memory) {
     const auto size = memory.count;
@@ -43,8 +65,10 @@ std::vector<std::uint64_t> addresses_to_read(const std::vector<AddressRange>& ra
     }
     const auto wanted = std::min<std::uint64_t>(count, pieces);
     std::mt19937_64 random(seed);
+    const auto start = random();
     std::vector<std::uint64_t> addresses;
-    for (std::uint64_t i = 0; i < wanted; ++i) {
+    for (const auto number : spread(wanted)) {
+        const auto i = (start % wanted + number) % wanted;
         const std::uint64_t from = pieces * i / wanted;
         const std::uint64_t to = pieces * (i + 1) / wanted;  // from < to, since wanted <= pieces
         const auto chosen = std::uniform_int_distribution<std::uint64_t>(from, to - 1)(random);
@@ -52,7 +76,6 @@ std::vector<std::uint64_t> addresses_to_read(const std::vector<AddressRange>& ra
         const auto range = static_cast<std::size_t>(after - pieces_before.begin()) - 1;
         addresses.push_back(ram[range].begin + (chosen - pieces_before[range]) * piece);
     }
-    std::ranges::shuffle(addresses, random);
     return addresses;
 }
 

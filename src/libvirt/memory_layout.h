@@ -21,9 +21,8 @@ struct AddressRange {
 /// for devices begin at different places. Empty for an architecture that is not known here.
 std::vector<AddressRange> guest_ram(const std::string& arch, Bytes memory);
 
-/// `count` addresses of pieces of `piece` bytes, spread evenly with some jitter, in random order,
-/// so that a beginning of the list is a fair sample too. None when there is less RAM than one
-/// piece.
+/// `count` addresses of pieces of `piece` bytes, spread evenly with some jitter; any beginning of
+/// the list is, too. None when there is less RAM than one piece.
 std::vector<std::uint64_t> addresses_to_read(const std::vector<AddressRange>& ram,
                                              std::uint64_t piece, unsigned count,
                                              std::uint64_t seed);

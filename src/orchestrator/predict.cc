@@ -6,6 +6,7 @@
 #include "orchestrator/plan.h"
 #include "orchestrator/simulation.h"
 #include "orchestrator/storage_plan.h"
+#include "orchestrator/to_send.h"
 
 namespace vmigrate {
 namespace {
@@ -17,12 +18,8 @@ constexpr milliseconds kSetup{500};
 constexpr milliseconds kSwitchover{30};
 /// Fewer earlier migrations tell nothing.
 constexpr std::uint32_t kTellingMigrations = 3;
-/// What libvirt needs around a copy of disks: until it is in step with the guest's writes and
-/// memory flows, and to end it while the guest stands still.
-constexpr milliseconds kCopySetup{1500};
+/// What libvirt needs to end a copy of disks while the guest stands still.
 constexpr milliseconds kCopyEnd{75};
-/// What one write makes libvirt's copy send again.
-constexpr Bytes kMirrorBlock = kibibytes(64);
 /// Used when neither link nor history says anything.
 constexpr BytesPerSecond kAssumedBandwidth{125'000'000};
 /// What a link carries whose speed is not known, but to whose use a limit was set.
@@ -43,13 +40,6 @@ std::uint64_t least(std::uint64_t low, std::uint64_t high, Predicate good) {
     return low;
 }
 
-bool uses_lz4(const MigrationCall& call) {
-    const auto capability = call.qemu.capabilities.find("lz4");
-    const auto method = call.qemu.parameters.find("multifd-compression");
-    return (capability != call.qemu.capabilities.end() && capability->second) ||
-           (method != call.qemu.parameters.end() && method->second == "\"lz4\"");
-}
-
 unsigned delay_percent(const MigrationCall& call) {
     const auto found = call.qemu.parameters.find("ram-delay-save-percent");
     return found == call.qemu.parameters.end()
@@ -57,16 +47,12 @@ unsigned delay_percent(const MigrationCall& call) {
                : static_cast<unsigned>(std::stoul("0" + found->second));
 }
 
-Scene scene_of(const Plan& plan, const BandwidthChoice& bandwidth, BytesPerSecond expected) {
+Scene scene_of(const Plan& plan, const ToSend& sending, const BandwidthChoice& bandwidth,
+               BytesPerSecond expected) {
     Scene scene;
     scene.memory = plan.guest.memory;
-    scene.writes = profile_of(plan.memory, plan.guest.memory);
-    if (plan.guest.state != GuestState::running) {
-        for (auto& part : scene.writes.parts) {
-            part.writes_per_s = 0;
-        }
-    }
-    scene.wire_share = uses_lz4(plan.call) ? plan.memory.compressed_share : 1.0;
+    scene.writes = sending.writes;
+    scene.wire_share = sending.wire_share;
     scene.bandwidth = expected;
     scene.limited = bandwidth.limit.count > 0 && bandwidth.limit <= expected;
     scene.full_bandwidth =
@@ -88,58 +74,6 @@ Around typical(const PairHistory& history) {
         return {kSetup, kSwitchover};
     }
     return {history.setup.value_or(kSetup), history.overhead.value_or(kSwitchover)};
-}
-
-bool copied_by_libvirt(const Plan& plan) {
-    return !plan.call.volumes.empty() && plan.call.storage != StorageMode::copy_in_stream;
-}
-
-/// What a disk that is copied means for the wire.
-struct DiskLoad {
-    Bytes once;                    ///< to copy all of it
-    double again_bytes_per_s = 0;  ///< to copy again what the guest writes meanwhile
-};
-
-DiskLoad load_of(const VolumeMove& volume, const Plan& plan) {
-    DiskLoad load{volume.capacity, 0};
-    const auto& disks = plan.guest.disks;
-    const auto disk = std::ranges::find(disks, volume.target, &DiskFacts::target);
-    if (disk == disks.end()) {
-        return load;
-    }
-    const bool by_libvirt = copied_by_libvirt(plan);
-    // libvirt's copy takes the holes of a raw disk for data
-    if (by_libvirt && disk->format != "raw" && disk->allocation.count > 0) {
-        load.once = std::min(volume.capacity, disk->allocation);
-    }
-    const auto& recent = disk->recent;
-    if (plan.memory.window.count() > 0 && recent.requests > 0) {
-        // one write makes a whole block dirty
-        const auto block = by_libvirt ? kMirrorBlock : plan.request.options.mig_block_size;
-        const auto each = std::max(block.count, recent.bytes.count / recent.requests);
-        load.again_bytes_per_s = 1000.0 * static_cast<double>(recent.requests * each) /
-                                 static_cast<double>(plan.memory.window.count());
-    }
-    return load;
-}
-
-/// The time that disks take before, or with in-stream copies beside, the memory.
-milliseconds disk_time(const Plan& plan, BytesPerSecond bandwidth) {
-    if (plan.call.volumes.empty()) {
-        return {};
-    }
-    DiskLoad all;
-    for (const auto& volume : plan.call.volumes) {
-        const auto load = load_of(volume, plan);
-        all.once += load.once;
-        all.again_bytes_per_s += load.again_bytes_per_s;
-    }
-    // What is written meanwhile is copied again, and what is written during that, and so on.
-    const double again =
-        std::min(0.9, all.again_bytes_per_s /
-                          static_cast<double>(std::max<std::uint64_t>(1, bandwidth.count)));
-    return time_to_send(all.once * (1.0 / (1.0 - again)), bandwidth) +
-           (copied_by_libvirt(plan) ? kCopySetup : milliseconds(0));
 }
 
 std::string confidence_of(const MemoryFacts& memory) {
@@ -269,14 +203,15 @@ Prediction predict(const Plan& plan, const BandwidthChoice& bandwidth, const Pai
                         format_rate(kAssumedBandwidth)));
     }
 
-    const auto scene = scene_of(plan, bandwidth, prediction.bandwidth);
+    const auto sending = to_send(plan);
+    const auto scene = scene_of(plan, sending, bandwidth, prediction.bandwidth);
     auto unaided = scene;
     unaided.throttle = ThrottleMeans::none;
     unaided.auto_converge = false;
     const auto untimed = without_abort(options);
     const auto plain = play(untimed, unaided);
     const auto course = plain.fits() ? plain : play(untimed, scene);
-    const auto disks = disk_time(plan, prediction.bandwidth);
+    const auto disks = disk_time(sending, prediction.bandwidth);
     prediction.converges = course.end != Course::End::gave_up;
     prediction.unaided = plain.fits();
     prediction.iterations = course.iterations;

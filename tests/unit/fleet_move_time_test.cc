@@ -81,6 +81,42 @@ TEST_CASE("within a tenth of what a move played with the real policies takes") {
     }
 }
 
+TEST_CASE("within a tenth also where the guest writes to a part of its memory") {
+    for (const double hot : {0.05, 0.2, 0.5}) {
+        for (const double dirty_share : {0.3, 1.5}) {
+            Scene scene;
+            scene.memory = Bytes{4'000'000'000};
+            const double written = dirty_share * 1e8;
+            scene.writes.parts = {{hot * 4e9, 0.9 * written / (hot * 4e9)},
+                                  {(1 - hot) * 4e9, 0.1 * written / ((1 - hot) * 4e9)}};
+            scene.bandwidth = scene.full_bandwidth = kRate;
+            scene.throttle = ThrottleMeans::value;
+            const auto course = play(Options(), scene);
+            Load load{scene.memory, {static_cast<std::uint64_t>(written)}, {}};
+            const auto blind = move_time(load, kRate);
+            load.hot = {static_cast<std::uint64_t>(hot * 4e9)};
+            load.hot_writes = 0.9;
+            const auto time = move_time(load, kRate);
+            INFO("hot ", hot, ", dirty ", dirty_share, ": played ",
+                 (course.flow + course.pause).count(), " ms, estimated ", time.sending.count(),
+                 " ms");
+            CHECK(seconds_of(time.sending) ==
+                  doctest::Approx(seconds_of(course.flow + course.pause)).epsilon(0.1));
+            CHECK(time.sending < blind.sending);
+        }
+    }
+}
+
+TEST_CASE("disks are sent once, before") {
+    auto with_disks = load(1'000, 10);
+    with_disks.disks = {500'000'000};
+    const auto without = move_time(load(1'000, 10), kRate);
+    const auto time = move_time(with_disks, kRate);
+    CHECK(time.sending == without.sending + milliseconds(5'000));
+    CHECK(time.sent == without.sent + with_disks.disks);
+    CHECK(move_time({{0}, {0}, {}, {100'000'000}}, kRate).sending == milliseconds(1'000));
+}
+
 TEST_CASE("a journey takes as long as is said at its beginning, however it is looked at") {
     Journey journey(load(1'000, 10));
     const auto whole = journey.left(kRate);

@@ -58,7 +58,25 @@ TEST_CASE("addresses are different pieces inside the RAM, from everywhere in it"
     }
 }
 
+TEST_CASE("whenever it ends, what was read is from everywhere") {
+    const std::vector<AddressRange> ram{{0, 4'800 * kPiece}};
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        const auto addresses = addresses_to_read(ram, kPiece, 48, seed);
+        for (const std::ptrdiff_t many : {4, 8, 12, 18, 30}) {
+            std::vector<std::uint64_t> first(addresses.begin(), addresses.begin() + many);
+            std::ranges::sort(first);
+            const auto even = 4'800 * kPiece / static_cast<std::uint64_t>(many);
+            for (std::size_t i = 0; i < first.size(); ++i) {
+                const auto next =
+                    first[(i + 1) % first.size()] + (i + 1 < first.size() ? 0 : ram[0].end);
+                CHECK(next - first[i] < 2.2 * static_cast<double>(even));
+            }
+        }
+    }
+}
+
 TEST_CASE("no more pieces than there are") {
+    CHECK(addresses_to_read({{0, kPiece}}, kPiece, 48, 1).size() == 1);
     CHECK(addresses_to_read({{0, 3 * kPiece}}, kPiece, 48, 1).size() == 3);
     CHECK(addresses_to_read({{0, kPiece - 1}}, kPiece, 48, 1).empty());
     CHECK(addresses_to_read({}, kPiece, 48, 1).empty());
