@@ -51,6 +51,7 @@ struct World {
     bool unheard = false;           ///< nobody tells how the migration gets on
     bool abort_refused = false;     ///< so it was, once or more
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
+    bool sees_quiet = false;
     bool network_wants_hold = false;
     bool network_wants_lead = false;
     bool moved_by_another = false;
@@ -261,14 +262,16 @@ class FakeHypervisor final : public Hypervisor {
     Result<void> set_delay(unsigned percent) override {
         return world_.act(fmt::format("delay {} %", percent));
     }
-    Result<void> release_switchover(Bytes most_remaining) override {
+    bool sees_quiet() override { return world_.sees_quiet; }
+    Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) override {
+        const auto what = fmt::format("release: at most {}{}", format_bytes(most_remaining),
+                                      quiet.count() > 0 ? ", quiet for " + format_time(quiet) : "");
         if (world_.refused_releases > 0) {
             --world_.refused_releases;
-            world_.say(
-                fmt::format("release: at most {}  -> refused", format_bytes(most_remaining)));
+            world_.say(what + "  -> refused");
             return fail(ErrorKind::hypervisor, "too much remains");
         }
-        return world_.act(fmt::format("release: at most {}", format_bytes(most_remaining)));
+        return world_.act(what);
     }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
     Result<void> pause_postcopy() override { return world_.act("pause post-copy"); }
@@ -322,6 +325,10 @@ class FakeNetwork final : public NetworkHandover {
         return milliseconds(400);
     }
     Result<void> redirect() override { return world_.act("network redirect"); }
+    Result<milliseconds> turn() override {
+        const auto turned = world_.act("network turn");
+        return turned ? Result<milliseconds>(milliseconds(3)) : fail(turned.error());
+    }
     Result<void> withdraw() override { return world_.act("network withdraw"); }
     Result<void> commit() override { return world_.act("network commit"); }
     Result<void> drain() override {

@@ -215,14 +215,26 @@ Result<void> Ovs::redirect() {
     if (redirected_ || committed_) {
         return {};
     }
-    auto turned = turn();
+    auto turned = turn_flows();
     if (turned) {
         settle();
     }
     return turned;
 }
 
-Result<void> Ovs::turn() {
+Result<milliseconds> Ovs::turn() {
+    if (redirected_ || committed_) {
+        return milliseconds(0);
+    }
+    if (const auto turned = turn_flows(); !turned) {
+        return fail(turned.error());
+    }
+    // the cards' silence is counted from here on, and not from a pause of who sends
+    send_blanks();
+    return task_.times.settle;
+}
+
+Result<void> Ovs::turn_flows() {
     if (!begun()) {
         return fail(ErrorKind::network, "the destination's port was not there in time");
     }

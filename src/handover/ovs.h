@@ -41,6 +41,7 @@ class Ovs final : public NetworkHandover {
     Result<void> begin() override;
     Result<milliseconds> lead() override;
     Result<void> redirect() override;
+    Result<milliseconds> turn() override;
     Result<void> withdraw() override;
     Result<void> commit() override;
     Result<void> drain() override;
@@ -68,7 +69,7 @@ class Ovs final : public NetworkHandover {
     netflow::Scene look();
     Result<void> ready_to_lead();
     Result<void> mirror();
-    Result<void> turn();  ///< what redirect() does before it settles
+    Result<void> turn_flows();
     /// What QEMU has taken for each card on the source.
     struct Taken {
         TimePoint at;
@@ -100,6 +101,7 @@ class Ovs final : public NetworkHandover {
     std::vector<netflow::HandedOver> copies();
     void free_early();
     void settle();
+    void send_blanks();
     void guard(netflow::FlowList flows);
     Result<void> withdraw_steps();
     Result<void> apply(const netflow::Step& step);

@@ -90,7 +90,7 @@ Result<milliseconds> Ovs::lead() {
                                 *rate, task_.tap_queue, task_.destination.name));
     }
     const auto begun = now();
-    const auto done = task_.stock_cutover == StockCutover::early ? turn() : mirror();
+    const auto done = task_.stock_cutover == StockCutover::early ? turn_flows() : mirror();
     if (!done) {
         return fail(done.error());
     }

@@ -19,6 +19,13 @@ TimePoint now() {
 
 }  // namespace
 
+/// Packets that nobody misses. One that is not sent proves nothing, and is not waited for.
+void Ovs::send_blanks() {
+    for (const auto& nic : move_.nics) {
+        static_cast<void>(source_.send_blank(nic.at_source, nic.mac));
+    }
+}
+
 /// The switch may be late to send by its new flows, and QEMU to take what came before. Silence
 /// alone does not tell: a QEMU that gets no processor takes nothing either, and loses what it did
 /// not take. So each card is sent packets that nobody misses, and it is over when for a while the

@@ -2,10 +2,10 @@
 //
 // The edge to the network: makes it follow the guest. Back ends live in handover/.
 //
-// Order of calls: lock begin? ((lead | redirect) withdraw)* lead? redirect? (commit drain? |
-// rollback). Every call is idempotent. Thread rule: one thread, that of the runner. Errors pass
-// through verbatim; a failed lock or begin ends in rollback, a failed redirect, commit or drain is
-// a named problem of a moved guest.
+// Order of calls: lock begin? ((lead | turn | redirect) withdraw)* lead? turn? redirect? (commit
+// drain? | rollback). Every call is idempotent. Thread rule: one thread, that of the runner. Errors
+// pass through verbatim; a failed lock or begin ends in rollback, a failed redirect, commit or
+// drain is a named problem of a moved guest.
 #pragma once
 
 #include <string>
@@ -35,6 +35,12 @@ class NetworkHandover {
     /// destination can keep it; then it is to be withdrawn, unless the guest has stopped.
     virtual Result<milliseconds> lead() { return milliseconds(0); }
     virtual Result<void> redirect() = 0;  ///< no vCPU will run on the source in a moment
+    /// redirect(), for whoever sees when the guest has taken what came before: when its cards have
+    /// been quiet for so long since then; 0: it has.
+    virtual Result<milliseconds> turn() {
+        const auto turned = redirect();
+        return turned ? Result<milliseconds>(milliseconds(0)) : fail(turned.error());
+    }
     /// The source runs the guest for a while longer: its traffic comes back to it.
     virtual Result<void> withdraw() { return {}; }
     virtual Result<void> commit() = 0;    ///< the destination runs

@@ -92,10 +92,15 @@ class Hypervisor {
     virtual Result<void> limit_writes(const std::string& target, BytesPerSecond limit) = 0;
     /// Of the memory, what is written most, up to this share, is sent late. 0 is for good.
     virtual Result<void> set_delay(unsigned percent) = 0;
+    /// After SwitchoverHeld: whether QEMU sees what the guest's cards take, and
+    /// release_switchover() can wait until they are quiet.
+    virtual bool sees_quiet() = 0;
     /// After SwitchoverHeld: when the guest's cards have what had arrived for them, stops the guest
-    /// and switches over, if no more than `most_remaining` of its memory remains. Error: QEMU
-    /// refuses, and goes on holding; or it does not hold any more.
-    virtual Result<void> release_switchover(Bytes most_remaining) = 0;
+    /// and switches over, if no more than `most_remaining` of its memory remains. Before that waits
+    /// until they have taken nothing for `quiet`, the time before the call included, or for twenty
+    /// times as long; 0: not at all. Error: QEMU refuses, and goes on holding; or it does not hold
+    /// any more.
+    virtual Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once
     /// the destination has noticed, too. Idempotent.

@@ -49,8 +49,9 @@ class ObservedHypervisor final : public Hypervisor {
     Result<Sample> completed() override { return real_.completed(); }
     std::optional<CpuUse> cpu_use(Side side) override { return real_.cpu_use(side); }
     Result<void> set_bandwidth(BytesPerSecond limit) override { return real_.set_bandwidth(limit); }
-    Result<void> release_switchover(Bytes most_remaining) override {
-        return real_.release_switchover(most_remaining);
+    bool sees_quiet() override { return real_.sees_quiet(); }
+    Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) override {
+        return real_.release_switchover(most_remaining, quiet);
     }
     Result<void> abort() override { return real_.abort(); }
     Result<void> pause_postcopy() override { return real_.pause_postcopy(); }

@@ -345,12 +345,15 @@ class Run {
             return;
         }
         for (unsigned attempt = 0; attempt < kReleases; ++attempt) {
+            // before the network is turned: who asks has time
+            const bool sees_quiet = edges_.hypervisor.sees_quiet();
             const auto begun = edges_.clock.now();
-            const auto turned = edges_.network.redirect();
+            const auto turned = turn(sees_quiet);
             turned_ = turned.has_value();
             const auto ready = edges_.clock.now();
             const auto released =
-                turned ? edges_.hypervisor.release_switchover(steering_.most_remaining()) : turned;
+                turned ? edges_.hypervisor.release_switchover(steering_.most_remaining(), *turned)
+                       : fail(turned.error());
             if (released) {
                 ahead_ = Ahead{begun, ready, edges_.clock.now()};
                 return;
@@ -359,6 +362,15 @@ class Run {
                         released.error().message);
             withdraw();
         }
+    }
+
+    /// How long the guest's cards have to be quiet before it may stop.
+    Result<milliseconds> turn(bool sees_quiet) {
+        if (sees_quiet) {
+            return edges_.network.turn();
+        }
+        const auto turned = edges_.network.redirect();
+        return turned ? Result<milliseconds>(milliseconds(0)) : fail(turned.error());
     }
 
     /// The guest has not gone and cannot any more: what arrives until libvirt has it run again
@@ -719,8 +731,9 @@ class Run {
     bool turned_ = false;  ///< the network, to the destination
     /// Of a guest that was held and let go.
     struct Ahead {
-        TimePoint begun;   ///< the network is asked to turn
-        TimePoint ready;   ///< it has, and nothing comes to the source any more
+        TimePoint begun;  ///< the network is asked to turn
+        TimePoint
+            ready;  ///< it has; nothing comes to the source any more, unless QEMU waits for that
         TimePoint let_go;  ///< QEMU was told
     };
     std::optional<Ahead> ahead_;
