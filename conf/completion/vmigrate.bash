@@ -45,7 +45,7 @@ _vmigrate() {
         --unsafe --abort-on-error
         --compression --lz4-acceleration --bypass-compression --ram-save-max-wait
         --ram-delay-save-percent --mig-block-size --verify-ram --verify-disks --observe-only"
-    local move="$ways --from --to --dirty-rate --persistent --transient --undefinesource --keep-source --suspend
+    local move="$ways --from --to --measured --persistent --transient --undefinesource --keep-source --suspend
         --offline --emulator --dname --xml --persistent-xml"
     local many="--max-parallel --bandwidth --deadline --order --policy --dry-run --wait --detach
         --status --cancel --resume"

@@ -33,7 +33,7 @@ int run_plan(const Words& words) {
         return complain(store.error());
     }
     const libvirt::EventLoop loop;
-    const auto planned = plan_migration(*config, *request, **store, options.dirty_rate());
+    const auto planned = plan_migration(*config, *request, **store, options.measured());
     if (!planned) {
         return complain(planned.error());
     }

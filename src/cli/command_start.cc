@@ -42,7 +42,7 @@ struct Manner {
     bool wait_drain = false;
     std::string probe;     ///< address to ask while the guest moves; empty: none
     std::string workload;  ///< file with a counter of what the guest gets done; empty: none
-    std::optional<BytesPerSecond> dirty_rate;  ///< of the guest, when it is known
+    std::optional<Measured> measured;  ///< lately, and not to be measured again
 };
 
 /// What an option has to start; null when it was not given.
@@ -77,7 +77,7 @@ int migrate(const Config& config, const Request& request, const Manner& manner,
         return complain(workload.error());
     }
     const libvirt::EventLoop loop;
-    const auto planned = plan_migration(config, request, **store, manner.dirty_rate);
+    const auto planned = plan_migration(config, request, **store, manner.measured);
     if (!planned) {
         return complain(planned.error());
     }
@@ -151,7 +151,7 @@ int run_start(const Words& words) {
         return kExitUsage;
     }
     manner.json = arguments.json();
-    manner.dirty_rate = options.dirty_rate();
+    manner.measured = options.measured();
     const auto request = options.request(*config);
     if (!request) {
         return complain(request.error());

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "cli/measured.h"
 #include "cli/move_end.h"
 #include "fleet/move_time.h"
 
@@ -19,8 +20,8 @@ constexpr milliseconds kBetweenRequests{500};
 /// his share from the others before.
 constexpr milliseconds kBetweenProgress{200};
 /// The survey has measured the guests. Measuring one again takes longer than it can gain when the
-/// guest dirties little of what the link carries, and is moved soon. Only what its memory is like
-/// is looked at, where that may be compressed.
+/// guest dirties little of what the link carries, and is moved soon. How busy processors are
+/// changes with each move, and is taken from the last looks at the hosts.
 constexpr double kIdle = 0.1;
 constexpr milliseconds kQuick{20'000};
 /// A change of free memory that may make a difference.
@@ -53,7 +54,12 @@ EvacuationWorld::EvacuationWorld(const Config& config, const EvacuationOptions& 
       config_file_(std::filesystem::absolute(config.path).string()),
       watch_(config.hosts) {
     for (const auto& host : fleet.hosts) {
-        hosts_[host.name] = {host.closed != "does not answer", host.memory_free};
+        auto& known = hosts_[host.name];
+        known.answers = host.closed != "does not answer";
+        known.memory_free = host.memory_free;
+        if (host.cpus > 0) {
+            known.idle_cpus = host.cpus - host.busy_cpus;
+        }
     }
     for (const auto& guest : fleet.guests) {
         places_[guest.uuid] = guest.host;
@@ -67,11 +73,8 @@ std::vector<std::string> EvacuationWorld::start_words(const fleet::StartMove& mo
     if (move.bandwidth.count > 0) {
         words.insert(words.end(), {"--bandwidth", fmt::format("{}B/s", move.bandwidth.count)});
     }
-    if (const auto rate = rate_if_quick(move)) {
-        words.insert(words.end(), {"--dirty-rate", fmt::format("{}B/s", rate->count)});
-        if (!survey_.may_choose_lz4(move.uuid)) {
-            words.emplace_back("--no-measure");
-        }
+    if (const auto measured = measured_if_quick(move, from)) {
+        words.insert(words.end(), {"--measured", line(to_json(*measured))});
     }
     if (move.hurried) {
         for (const auto& [key, value] : hurried()) {
@@ -82,11 +85,21 @@ std::vector<std::string> EvacuationWorld::start_words(const fleet::StartMove& mo
     return words;
 }
 
-std::optional<BytesPerSecond> EvacuationWorld::rate_if_quick(const fleet::StartMove& move) const {
-    const auto rate = survey_.dirty_rate(move.uuid);
+std::optional<Measured> EvacuationWorld::measured_if_quick(const fleet::StartMove& move,
+                                                           const std::string& from) const {
+    auto memory = survey_.measured(move.uuid);
     const auto bandwidth = move.bandwidth.count > 0 ? move.bandwidth : fleet::kAssumedBandwidth;
-    const bool quick = rate && *rate < bandwidth * kIdle && move.expected < kQuick;
-    return quick ? rate : std::nullopt;
+    if (!memory || *memory->dirty_rate >= bandwidth * kIdle || move.expected >= kQuick) {
+        return std::nullopt;
+    }
+    Measured measured{std::move(*memory), {}};
+    const auto here = hosts_.find(from);
+    const auto there = hosts_.find(move.to);
+    if (here != hosts_.end() && here->second.idle_cpus && there != hosts_.end() &&
+        there->second.idle_cpus) {
+        measured.idle_cpus = {{from, *here->second.idle_cpus}, {move.to, *there->second.idle_cpus}};
+    }
+    return measured;
 }
 
 Result<void> EvacuationWorld::begin(const fleet::StartMove& move, const std::string& from) {
@@ -283,6 +296,10 @@ void EvacuationWorld::look_at_hosts(std::vector<fleet::Happening>& happenings) {
         const auto before = known.memory_free;
         if (look) {
             known.memory_free = look->memory_free;
+            const auto earlier = std::exchange(known.cpu_times, look->cpu_times);
+            if (earlier && look->cpu_times) {
+                known.idle_cpus = libvirt::idle_between(*earlier, *look->cpu_times, look->cpus);
+            }
         }
         const auto change =
             std::max(before, known.memory_free) - std::min(before, known.memory_free);

@@ -13,6 +13,7 @@
 #include "cli/fleet_runner.h"
 #include "cli/fleet_survey.h"
 #include "cli/fleet_watch.h"
+#include "cli/measured.h"
 #include "cli/move_processes.h"
 #include "orchestrator/events.h"
 
@@ -49,11 +50,14 @@ class EvacuationWorld final : public FleetWorld {
     struct Known {
         bool answers = true;
         Bytes memory_free;
+        std::optional<libvirt::CpuTimes> cpu_times;
+        std::optional<double> idle_cpus;  ///< lately: between looks, or as surveyed
     };
 
     std::vector<std::string> start_words(const fleet::StartMove& move,
                                          const std::string& from) const;
-    std::optional<BytesPerSecond> rate_if_quick(const fleet::StartMove& move) const;
+    std::optional<Measured> measured_if_quick(const fleet::StartMove& move,
+                                              const std::string& from) const;
     std::optional<history::Entry> newest_migration(const std::string& uuid, std::int64_t after);
     void note_end(const MoveProcesses::Ended& ended, std::vector<fleet::Happening>& happenings);
     void look_at_moves(std::vector<fleet::Happening>& happenings);

@@ -11,13 +11,14 @@
 #include "cli/fleet_load.h"
 #include "cli/fleet_needs.h"
 #include "libvirt/survey.h"
-#include "orchestrator/qemu_choice.h"
 
 namespace vmigrate::cli {
 namespace {
 
 /// The shortest that libvirt measures a dirty rate over.
 constexpr seconds kWindow{1};
+/// It takes that long to tell how busy processors are.
+constexpr milliseconds kProcessorWindow{250};
 /// A host that is silent for this long is taken for unreachable.
 constexpr milliseconds kPatience{5000};
 /// Until a move has begun: its process looks at both hosts, and measures.
@@ -92,21 +93,25 @@ Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
         if (!session) {
             return fail(session.error());
         }
+        // before the guests are measured, for that keeps processors busy
+        const auto begun = std::chrono::steady_clock::now();
+        const auto before = libvirt::cpu_times(**session);
         auto facts = libvirt::survey_host(**session);
         if (!facts) {
             return fail(facts.error());
         }
-        const auto started = std::chrono::steady_clock::now();
-        const auto before = libvirt::cpu_times(**session);
+        if (window.count() > 0) {
+            std::this_thread::sleep_until(begun + kProcessorWindow);
+            const auto after = libvirt::cpu_times(**session);
+            if (before && after) {
+                facts->idle_cpus = libvirt::idle_between(*before, *after, facts->cpus);
+            }
+        }
         auto loads = libvirt::measure_guests(**session, window, [&](const std::string& uuid) {
             return is_to_move(uuid, access.name);
         });
         if (!loads) {
             return fail(loads.error());
-        }
-        std::this_thread::sleep_until(started + window);  // where nobody was to be measured
-        if (const auto after = libvirt::cpu_times(**session); before && after) {
-            facts->idle_cpus = libvirt::idle_between(*before, *after, facts->cpus);
         }
         return Scouted{access, std::move(*session), std::move(*facts), std::move(*loads)};
     };
@@ -288,11 +293,6 @@ void FleetSurvey::need(fleet::Guest& guest, const Mover& mover) {
         lacks_[host].merge(lacks);
     }
     guest.needs = std::move(found.needs);
-    const auto& options = wish_.request.options;
-    if (options.compression == Compression::automatic && options.measure &&
-        knows(mover.facts.qemu, "lz4")) {
-        lz4_.insert(guest.uuid);
-    }
 }
 
 Result<std::optional<fleet::Guest>> FleetSurvey::meet(const libvirt::GuestLoad& load,
@@ -326,11 +326,11 @@ Result<std::optional<fleet::Guest>> FleetSurvey::meet(const libvirt::GuestLoad& 
     return guest;
 }
 
-std::optional<BytesPerSecond> FleetSurvey::dirty_rate(const std::string& uuid) const {
+std::optional<MemoryFacts> FleetSurvey::measured(const std::string& uuid) const {
     for (const auto& [name, scouted] : scouted_) {
         for (const auto& load : scouted->loads) {
             if (load.ref.uuid == uuid && load.measured.dirty_rate) {
-                return load.measured.dirty_rate;
+                return load.measured;
             }
         }
     }

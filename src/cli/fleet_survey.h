@@ -51,10 +51,8 @@ class FleetSurvey {
     Result<std::optional<fleet::Guest>> meet(const libvirt::GuestLoad& load,
                                              const std::string& host, history::Store& store);
 
-    /// What was measured; nothing: it was not, or could not be.
-    std::optional<BytesPerSecond> dirty_rate(const std::string& uuid) const;
-    /// Its QEMU could compress its memory by lz4, and nobody has said whether it is to.
-    bool may_choose_lz4(const std::string& uuid) const { return lz4_.contains(uuid); }
+    /// Of a guest's memory; nothing: its dirty rate was not measured, or could not be.
+    std::optional<MemoryFacts> measured(const std::string& uuid) const;
 
     /// As it was found, with the free memory of now.
     fleet::Host host(const std::string& name, Bytes memory_free) const;
@@ -76,7 +74,6 @@ class FleetSurvey {
     std::map<std::string, std::shared_ptr<Scouted>> scouted_;  ///< by host; those that answered
     std::set<std::string> needs_;                              ///< of all guests
     std::map<std::string, std::set<std::string>> lacks_;       ///< host -> what it has not
-    std::set<std::string> lz4_;                                ///< UUIDs, see may_choose_lz4()
 };
 
 }  // namespace vmigrate::cli

@@ -18,8 +18,8 @@ namespace {
 
 /// The shortest window that libvirt measures a dirty rate over.
 constexpr milliseconds kDirtyWindow = seconds(1);
-/// With a dirty rate that is known: as long as it takes to tell how busy processors are.
-constexpr milliseconds kShortWindow{250};
+/// It takes that long to tell how busy processors are.
+constexpr milliseconds kProcessorWindow{250};
 /// A host that is silent for this long is taken for unreachable.
 constexpr milliseconds kPatience = seconds(5);
 
@@ -73,28 +73,21 @@ std::optional<Error> twins(const std::vector<Scouted>& scouts, const Config& con
 
 /// Measures on a session of its own, beside the surveys that use the source's session.
 std::future<MemoryFacts> measure(const libvirt::HostAccess& access, const GuestFacts& guest,
-                                 bool wanted, std::optional<BytesPerSecond> known) {
-    return std::async(std::launch::async, [access, &guest, wanted, known] {
-        MemoryFacts facts;
+                                 bool wanted) {
+    return std::async(std::launch::async, [access, &guest, wanted] {
         if (wanted && guest.state != GuestState::shut_off) {
-            const auto started = std::chrono::steady_clock::now();
             if (auto session = libvirt::Session::open(access, kPatience)) {
-                facts = libvirt::measure_memory(**session, guest,
-                                                known ? milliseconds(0) : kDirtyWindow)
-                            .value_or(MemoryFacts{});
-            }
-            if (known) {
-                std::this_thread::sleep_until(started + kShortWindow);
-                facts.window = std::max(facts.window, kShortWindow);
+                return libvirt::measure_memory(**session, guest, kDirtyWindow)
+                    .value_or(MemoryFacts{});
             }
         }
-        if (known) {
-            facts.dirty_rate = known;
-            facts.dirty_window = kDirtyWindow;
-            facts.dirty_method = "page-sampling before";
-        }
-        return facts;
+        return MemoryFacts{};
     });
+}
+
+std::optional<double> idle_in(const Measured& measured, const std::string& host) {
+    const auto found = measured.idle_cpus.find(host);
+    return found != measured.idle_cpus.end() ? std::optional(found->second) : std::nullopt;
 }
 
 /// What only the time tells that the measuring took: idle processors, and writes to disks.
@@ -304,7 +297,7 @@ Result<std::size_t> pick_source(const std::string& wanted, const std::vector<Sig
 }
 
 Result<Planned> plan_migration(const Config& config, const Request& request, history::Store& store,
-                               std::optional<BytesPerSecond> dirty_rate) {
+                               const std::optional<Measured>& known) {
     const auto hosts = hosts_to_ask(config, request);
     if (!hosts) {
         return fail(hosts.error());
@@ -323,8 +316,9 @@ Result<Planned> plan_migration(const Config& config, const Request& request, his
     }
     auto& source = (*scouts)[*source_index];
 
-    auto memory =
-        measure(source.session->access(), *source.guest, request.options.measure, dirty_rate);
+    const bool measuring = request.options.measure && !known;
+    const auto begun = std::chrono::steady_clock::now();
+    auto memory = measure(source.session->access(), *source.guest, measuring);
     const auto emulators = store.emulators();
     auto surveyed = survey_destinations(*scouts, *source_index, request, *emulators);
     if (!surveyed) {
@@ -338,8 +332,12 @@ Result<Planned> plan_migration(const Config& config, const Request& request, his
     }
     const auto chosen = request.to ? 0 : choice->index;
     auto& destination = surveyed->facts[chosen];
-    const auto measured = memory.get();
-    if (request.options.measure) {
+    const auto measured = known ? known->memory : memory.get();
+    if (known && !known->idle_cpus.empty()) {
+        source.host.idle_cpus = idle_in(*known, source.host.name);
+        destination.host.idle_cpus = idle_in(*known, destination.host.name);
+    } else if (request.options.measure) {
+        std::this_thread::sleep_until(begun + kProcessorWindow);
         libvirt::look_at_writes_again(*source.session, *source.guest);
         look_again(source, source.host);
         look_again((*scouts)[surveyed->scouts[chosen]], destination.host);

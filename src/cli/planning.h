@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "cli/config.h"
+#include "cli/measured.h"
 #include "history/store.h"
 #include "libvirt/session.h"
 #include "orchestrator/plan.h"
@@ -22,11 +23,12 @@ struct Planned {
     std::unique_ptr<libvirt::Session> destination;
 };
 
-/// With the guest's dirty rate, lately measured by libvirt, only the content of its memory is
-/// looked at. REQUIRES: an EventLoop exists. Errors: usage and not_found (names), unreachable,
-/// denied, blocked (two hosts with one UUID, guest on two hosts, no host fits), hypervisor.
+/// Where it is known what was `measured` lately, the guest is not measured, and hosts are only
+/// where `idle_cpus` is empty. REQUIRES: an EventLoop exists. Errors: usage and not_found (names),
+/// unreachable, denied, blocked (two hosts with one UUID, guest on two hosts, no host fits),
+/// hypervisor.
 Result<Planned> plan_migration(const Config& config, const Request& request, history::Store& store,
-                               std::optional<BytesPerSecond> dirty_rate = std::nullopt);
+                               const std::optional<Measured>& measured = std::nullopt);
 
 /// The hosts that planning has to talk to: destination and source when both are named, else all.
 /// Error (usage, not_found). Pure.

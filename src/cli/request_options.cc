@@ -60,16 +60,16 @@ void RequestOptions::add_move(CLI::App& app) {
     app.add_option("--to", plain_.to, "Host it moves to; default: the best one, with the reason")
         ->type_name("HOST");
     app.add_option_function<std::string>(
-           "--dirty-rate",
+           "--measured",
            [this](const std::string& text) {
-               const auto rate = parse_rate(text);
-               if (!rate) {
-                   throw CLI::ValidationError("--dirty-rate", rate.error().message);
+               auto measured = measured_from_json(text);
+               if (!measured) {
+                   throw CLI::ValidationError("--measured", measured.error().message);
                }
-               dirty_rate_ = *rate;
+               measured_ = std::move(*measured);
            },
-           "What libvirt has just measured of the guest; only content is looked at")
-        ->type_name("RATE");
+           "What 'plan --json' said lately of guest and hosts: not measured again")
+        ->type_name("JSON");
 }
 
 CLI::Option* RequestOptions::add_key_flag(CLI::App& app, const char* option, const char* key,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cli/arguments.h"
+#include "cli/measured.h"
 #include "orchestrator/plan.h"
 
 namespace vmigrate::cli {
@@ -25,8 +26,8 @@ class RequestOptions {
     Result<Request> request(const Config& config) const { return request_for(config, guest_); }
     /// The same, for a guest that is named elsewhere.
     Result<Request> request_for(const Config& config, const std::string& guest) const;
-    /// What libvirt has measured lately of what the guest dirties: it is not measured again.
-    const std::optional<BytesPerSecond>& dirty_rate() const { return dirty_rate_; }
+    /// What was measured lately, and is not measured again.
+    const std::optional<Measured>& measured() const { return measured_; }
 
   private:
     /// A flag or option that stands for one key of a policy.
@@ -54,7 +55,7 @@ class RequestOptions {
     std::vector<Assignment> assignments_;
     Words sets_;
     Words migrate_disks_;
-    std::optional<BytesPerSecond> dirty_rate_;
+    std::optional<Measured> measured_;
     std::optional<std::string> xml_;
     std::optional<std::string> persistent_xml_;
     bool accepted_ = false;  ///< flags of virsh that change nothing here

@@ -14,7 +14,6 @@
 #include "libvirt/handles.h"
 #include "libvirt/memory_sampler.h"
 #include "libvirt/patience.h"
-#include "libvirt/survey.h"
 
 namespace vmigrate::libvirt {
 namespace {
@@ -189,7 +188,7 @@ Result<HostLook> look_at_host(const std::shared_ptr<Session>& session, milliseco
         if (!guests) {
             return fail(guests.error());
         }
-        return HostLook{facts->memory_free, std::move(*guests)};
+        return HostLook{facts->memory_free, facts->cpus, cpu_times(*session), std::move(*guests)};
     });
     if (!look) {
         return fail(ErrorKind::unreachable,

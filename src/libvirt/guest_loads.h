@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "libvirt/session.h"
+#include "libvirt/survey.h"
 #include "orchestrator/facts.h"
 
 namespace vmigrate::libvirt {
@@ -36,6 +37,8 @@ Result<std::vector<GuestLoad>> measure_guests(Session& session, seconds window,
 
 struct HostLook {
     Bytes memory_free;
+    unsigned cpus = 0;
+    std::optional<CpuTimes> cpu_times;
     std::vector<GuestLoad> guests;  ///< as measure_guests, not measured
 };
 /// A look at a host and its guests that ends in time. Error (unreachable): it did not answer within

@@ -256,6 +256,16 @@ Result<VolumeMove> volume_from_json(const std::string& text) {
     return volume;
 }
 
+Json idle_json(const Plan& plan) {
+    auto json = Json::object();
+    for (const auto* host : {&plan.source, &plan.destination.host}) {
+        if (host->idle_cpus) {
+            json[host->name] = *host->idle_cpus;
+        }
+    }
+    return json;
+}
+
 Json to_json(const Plan& plan) {
     return {{"guest", plan.guest.ref.name},
             {"guest_uuid", plan.guest.ref.uuid},
@@ -275,6 +285,7 @@ Json to_json(const Plan& plan) {
             {"pages_sampled", plan.memory.pages_sampled},
             {"zero_share", plan.memory.zero_share},
             {"compressed_share", plan.memory.compressed_share},
+            {"idle_cpus", idle_json(plan)},
             {"asked", asked_json(plan)},
             {"prediction", to_json(plan.prediction)},
             {"call", call_json(plan.call)},

@@ -21,11 +21,19 @@ run 3 plan web1 --to b --no-measure --compression off --bandwidth 10
 if grep -q "compression off: " "$work/out"; then fail "a choice that somebody else made"; fi
 
 # what somebody has measured before
-run 3 plan web1 --to b --no-measure --dirty-rate 1MiB/s --bandwidth 100
+run 3 plan web1 --to b --measured '{"dirty_bytes_per_s": 1048576}' --bandwidth 100
 out_has "downtime limit 20 ms: the guest dirties 1.0 MiB/s and 100.0 MiB/s can be sent"
-run 3 plan web1 --to b --no-measure --dirty-rate 30MiB/s --bandwidth 100
+run 3 plan web1 --to b --measured '{"dirty_bytes_per_s": 31457280}' --bandwidth 100
 if grep -q "downtime limit" "$work/out"; then fail "a short downtime limit for a guest that dirties much"; fi
-refused 2 "--dirty-rate: " plan web1 --to b --dirty-rate much
+refused 2 "--measured: write the members of 'vmigrate plan --json'" plan web1 --to b --measured much
+refused 2 "--measured: zero_share is a number from 0 to 1" \
+    plan web1 --to b --measured '{"pages_sampled": 9, "zero_share": 30}'
+refused 2 "--measured: dirty_bytes_per_s is a number, 0 or more" \
+    plan web1 --to b --measured '{"dirty_bytes_per_s": "1M"}'
+run 3 plan web1 --to b --json --measured '{"pages_sampled": 768, "zero_share": 0.25, "compressed_share": 0.5,
+    "idle_cpus": {"a": 1.5, "b": 2}, "guest": "ignored"}'
+[ "$(jq -c '[.pages_sampled, .zero_share, .compressed_share, .idle_cpus.a]' "$work/out")" = "[768,0.25,0.5,1.5]" ] ||
+    fail "what was measured is not in the plan: $(cat "$work/out")"
 
 run 3 plan web1 --to b --no-measure --compression lz4 --parallel
 out_has "compression=lz4: "
