@@ -57,7 +57,7 @@ EvacuationWorld::EvacuationWorld(const Config& config, const EvacuationOptions& 
         auto& known = hosts_[host.name];
         known.answers = host.closed != "does not answer";
         known.memory_free = host.memory_free;
-        if (host.cpus > 0) {
+        if (host.busy_cpus > 0) {  // else it may not be known
             known.idle_cpus = host.cpus - host.busy_cpus;
         }
     }

@@ -562,9 +562,10 @@ bool Migration::sees_quiet() {
 }
 
 Result<void> Migration::release_switchover(Bytes most_remaining, milliseconds quiet) {
+    constexpr milliseconds longest = seconds(1);  // QEMU refuses more
     Json arguments = {{"max-remaining", most_remaining.count}};
     if (quiet.count() > 0) {
-        arguments["quiet"] = quiet.count();
+        arguments["quiet"] = std::min(quiet, longest).count();
     }
     return ask_guest(source_, kCallPatience, [arguments](virDomainPtr domain) -> Result<void> {
         for (int attempt = 1;; ++attempt) {
