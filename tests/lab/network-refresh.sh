@@ -22,7 +22,7 @@ sed 's/^\[network\]/&\nrefresh = "controller"/' "$LAB_STATE/vmigrate.toml" >"$co
 
 flows() { lab exec "$1" ovs-ofctl -O OpenFlow14 --no-stats dump-flows br-int "$2"; }
 mac=$(lab exec host1 virsh domiflist g | awk '/bridge/ {print $5}')
-address() { lab exec "$1" ovs-vsctl get interface tun0 options:local_ip | tr -d '"'; }
+address() { lab exec "$1" ovs-appctl ovs/route/show | sed -n 's/.* SRC //p'; }
 there=$(address host2)
 
 # every sender has a flow to the guest
