@@ -266,6 +266,7 @@ Result<void> Ovs::turn_flows() {
     for (const auto& line : cutover_.uncovered) {
         problems_.push_back(line);
     }
+    await_redirects();
     return {};
 }
 

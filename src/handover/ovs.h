@@ -100,6 +100,7 @@ class Ovs final : public NetworkHandover {
     Result<netflow::FlowList> of_kind(OvsBridge& bridge, netflow::FlowKind kind);
     std::vector<netflow::HandedOver> copies();
     void free_early();
+    void await_redirects();
     void settle();
     void send_blanks();
     void guard(netflow::FlowList flows);

@@ -10,6 +10,8 @@ namespace vmigrate::handover {
 namespace {
 
 constexpr std::chrono::nanoseconds between_looks = milliseconds(1);
+/// A guest to which nothing comes cannot show that its flows are in force.
+constexpr milliseconds longest_look{10};
 /// Times the silence that is waited for; a busy machine may need it.
 constexpr int patience = 20;
 
@@ -18,6 +20,23 @@ TimePoint now() {
 }
 
 }  // namespace
+
+/// A switch forwards by what it remembers of its flows, and brings that in line after a change of
+/// them: a moment later, or much later where it gets no processor. What came until then is counted
+/// as caught by the new flows as soon as that is done, so that these then have caught something.
+void Ovs::await_redirects() {
+    netflow::FlowFilter ours;
+    ours.cookies = netflow::CookieFilter::exactly(cookie_of(move_, netflow::FlowKind::redirect));
+    const auto until = now() + longest_look;
+    do {
+        const auto found = source_.stats(ours);
+        if (!found ||
+            std::ranges::any_of(*found, [](const auto& one) { return one.packets > 0; })) {
+            return;
+        }
+        std::this_thread::sleep_for(between_looks / 4);
+    } while (now() < until);
+}
 
 /// Packets that nobody misses. One that is not sent proves nothing, and is not waited for.
 void Ovs::send_blanks() {
