@@ -33,6 +33,11 @@ TimePoint now() {
     return std::chrono::steady_clock::now();
 }
 
+/// In post-copy it runs there while most of it is still sent.
+Phase arrival(const Result<Options>& policy) {
+    return policy && !policy->postcopy ? Phase::switched : Phase::draining;
+}
+
 /// Throttled sooner and for good, rather than late: see throttle-stall in vmigrate.toml(5).
 std::vector<Setting> hurried() {
     return {{"throttle-stall", "50"}, {"throttle-direct-within", "30s"}};
@@ -52,6 +57,7 @@ EvacuationWorld::EvacuationWorld(const Config& config, const EvacuationOptions& 
       interrupts_(interrupts),
       view_(view),
       config_file_(std::filesystem::absolute(config.path).string()),
+      arrived_(arrival(config.policy(options.policy))),
       watch_(config.hosts) {
     for (const auto& host : fleet.hosts) {
         auto& known = hosts_[host.name];
@@ -216,7 +222,8 @@ void EvacuationWorld::look_at_moves(std::vector<fleet::Happening>& happenings) {
         }
         const auto sample = store_.last_sample(entry->id);
         const auto left = sample && *sample ? (*sample)->forecast.eta : std::nullopt;
-        happenings.emplace_back(fleet::MoveProgress{uuid, entry->phase <= Phase::precopy, left});
+        happenings.emplace_back(fleet::MoveProgress{uuid, entry->phase <= Phase::precopy, left,
+                                                    entry->phase >= arrived_});
     }
 }
 

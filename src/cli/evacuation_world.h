@@ -77,6 +77,7 @@ class EvacuationWorld final : public FleetWorld {
     EventQueue& interrupts_;
     FleetView& view_;
     std::string config_file_;
+    Phase arrived_;  ///< from here on nothing is sent of the guest any more
     MoveProcesses processes_;
     std::map<std::string, Move> moves_;                   ///< by UUID
     std::map<std::string, std::int64_t> last_migration_;  ///< by UUID

@@ -100,6 +100,7 @@ struct MoveProgress {
     std::string uuid;
     bool sending = true;                 ///< false: it needs no bandwidth (yet, or any more)
     std::optional<milliseconds> left{};  ///< the forecast: until the destination runs
+    bool arrived = false;  ///< it runs there, with all that it has: the rest is clearing up
 };
 /// All about a host anew, known by its name or new. `memory_free` contains guests that have
 /// arrived, and not those under way.

@@ -92,6 +92,9 @@ void Evacuation::State::take(const MoveProgress& progress) {
     auto* task = task_of(progress.uuid);
     if (task != nullptr && task->move) {
         task->move->sending = progress.sending;
+        if (progress.arrived) {
+            arrive(*task->move);
+        }
         if (progress.left) {
             task->move->told_end = now_ + *progress.left;
         }

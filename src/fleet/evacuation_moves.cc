@@ -79,7 +79,7 @@ std::optional<Evacuation::State::TaskId> Evacuation::State::next_task(bool with_
 }
 
 void Evacuation::State::begin_moves() {
-    while (under_way_.size() < rules_.most_parallel) {
+    while (on_their_way() < rules_.most_parallel) {
         auto next = next_task(false);
         // who cannot make the deadline goes when nobody else is held up by that
         if (!next && rush_ && std::ranges::all_of(under_way_, [this](TaskId id) {
@@ -123,9 +123,21 @@ void Evacuation::State::take_under_way(Task& task, HostId to) {
     under_way_.push_back(id_of(task));
 }
 
+/// Others may go instead of it.
+void Evacuation::State::arrive(Move& move) {
+    if (!std::exchange(move.arrived, true)) {
+        --traffic(move.from).out;
+        --traffic(move.to).in;
+    }
+}
+
+std::size_t Evacuation::State::on_their_way() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(under_way_, [this](TaskId id) { return !tasks_[id].move->arrived; }));
+}
+
 void Evacuation::State::end_move(Task& task) {
-    --traffic(task.move->from).out;
-    --traffic(task.move->to).in;
+    arrive(*task.move);
     task.move.reset();
     std::erase(under_way_, id_of(task));
 }

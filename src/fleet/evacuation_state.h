@@ -38,6 +38,7 @@ class Evacuation::State {
         BytesPerSecond limit;  ///< as told
         std::optional<TimePoint> told_end;
         bool sending = true;
+        bool arrived = false;  ///< keeps nobody waiting any more
         bool hurried = false;
         bool hopeless = false;  ///< when it began
     };
@@ -88,6 +89,8 @@ class Evacuation::State {
     bool may_begin(const Task& task) const;
     void begin(Task& task);
     void take_under_way(Task& task, HostId to);
+    void arrive(Move& move);
+    std::size_t on_their_way() const;
     void end_move(Task& task);
     void look_at_the_clock();
     bool hopeless(const Task& task) const;

@@ -245,6 +245,28 @@ TEST_CASE("the budget is divided anew as moves begin and end, what becomes less 
           "b gets 30.0 MiB/s, c gets 15.0 MiB/s");
 }
 
+TEST_CASE("who has arrived lets the next one go while it is cleared up after") {
+    auto rules = of_h1();
+    rules.bandwidth = {mebibytes(60).count};
+    rules.most_parallel = 1;
+    auto fleet = three_guests();
+    fleet.hosts[0].most_out = 1;
+    Stage stage(rules, fleet);
+    CHECK(stage.begin() == "start a to h3 at 60.0 MiB/s");
+    CHECK(stage.tell(9, MoveProgress{"uuid-a", false, {}}).empty());
+    const MoveProgress arrived{"uuid-a", false, {}, true};
+    CHECK(stage.tell(10, arrived) == "start b to h3 at 60.0 MiB/s");
+    // once
+    CHECK(stage.tell(11, arrived).empty());
+    CHECK(stage.tell(12, moved("a")) == "settled a");
+    CHECK(stage.tell(13, moved("b")) == "start c to h2 at 60.0 MiB/s, settled b");
+    // it is not over before its end is known
+    CHECK(stage.tell(20, MoveProgress{"uuid-c", false, {}, true}).empty());
+    CHECK(!stage.evacuation.over());
+    CHECK(stage.tell(21, moved("c")) == "settled c");
+    CHECK(stage.evacuation.over());
+}
+
 TEST_CASE("a deadline that all will make changes nothing") {
     auto rules = of_h1();
     rules.deadline = seconds(600);
