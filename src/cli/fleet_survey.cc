@@ -17,8 +17,6 @@ namespace {
 
 /// The shortest that libvirt measures a dirty rate over.
 constexpr seconds kWindow{1};
-/// It takes that long to tell how busy processors are.
-constexpr milliseconds kProcessorWindow{250};
 /// A host that is silent for this long is taken for unreachable.
 constexpr milliseconds kPatience{5000};
 /// Until a move has begun: its process looks at both hosts, and measures.
@@ -101,7 +99,7 @@ Result<fleet::Fleet> FleetSurvey::survey(history::Store& store) {
             return fail(facts.error());
         }
         if (window.count() > 0) {
-            std::this_thread::sleep_until(begun + kProcessorWindow);
+            std::this_thread::sleep_until(begun + libvirt::kProcessorWindow);
             const auto after = libvirt::cpu_times(**session);
             if (before && after) {
                 facts->idle_cpus = libvirt::idle_between(*before, *after, facts->cpus);

@@ -18,8 +18,6 @@ namespace {
 
 /// The shortest window that libvirt measures a dirty rate over.
 constexpr milliseconds kDirtyWindow = seconds(1);
-/// It takes that long to tell how busy processors are.
-constexpr milliseconds kProcessorWindow{250};
 /// A host that is silent for this long is taken for unreachable.
 constexpr milliseconds kPatience = seconds(5);
 
@@ -337,7 +335,7 @@ Result<Planned> plan_migration(const Config& config, const Request& request, his
         source.host.idle_cpus = idle_in(*known, source.host.name);
         destination.host.idle_cpus = idle_in(*known, destination.host.name);
     } else if (request.options.measure) {
-        std::this_thread::sleep_until(begun + kProcessorWindow);
+        std::this_thread::sleep_until(begun + libvirt::kProcessorWindow);
         libvirt::look_at_writes_again(*source.session, *source.guest);
         look_again(source, source.host);
         look_again((*scouts)[surveyed->scouts[chosen]], destination.host);

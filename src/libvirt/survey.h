@@ -63,6 +63,8 @@ struct CpuTimes {
 };
 /// Nothing when libvirt does not tell.
 std::optional<CpuTimes> cpu_times(Session& session);
+/// So long it takes to tell how busy processors are.
+constexpr milliseconds kProcessorWindow{250};
 /// How many of `cpus` were idle on average; nothing when too little time is between.
 std::optional<double> idle_between(const CpuTimes& before, const CpuTimes& after, unsigned cpus);
 
