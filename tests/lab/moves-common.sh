@@ -25,7 +25,7 @@ hardware_address() { printf '02:78:00:00:00:%02x' "$1"; }
 
 # switch_up NAME NUMBER
 switch_up() {
-    local name=$1 number=$2 other
+    local name=$1 number=$2 other attempt route
     local -x OVS_RUNDIR=$dir/$name OVS_DBDIR=$dir/$name OVS_LOGDIR=$dir/$name
     mkdir "$dir/$name"
     ip netns add "$name"
@@ -38,16 +38,26 @@ switch_up() {
         -vconsole:off 2>/dev/null
     ovs-vsctl --db="unix:$dir/$name/db.sock" --no-wait init -- set Open_vSwitch . \
         other_config:n-handler-threads=1 other_config:n-revalidator-threads=1
-    ip netns exec "$name" ovs-vswitchd "unix:$dir/$name/db.sock" --pidfile --detach --no-chdir --log-file -vconsole:off \
-        2>/dev/null
+    # its tunnels go by the route that it is told below: those of the kernel it learns anew whenever an interface of the
+    # namespace comes or goes, and until then drops what it carries
+    ip netns exec "$name" ovs-vswitchd "unix:$dir/$name/db.sock" --disable-system-route --pidfile --detach --no-chdir \
+        --log-file -vconsole:off 2>/dev/null
     ovs-vsctl --db="unix:$dir/$name/db.sock" add-br br-phy -- set bridge br-phy datapath_type=netdev \
         fail-mode=standalone "other_config:hwaddr=\"$(hardware_address "$number")\"" -- add-port br-phy phy
     ip -n "$name" addr add "10.78.0.$number/24" dev br-phy
     ip -n "$name" link set br-phy up
+    # it may be a moment late to know its own address
+    for attempt in {1..50}; do
+        if route=$(ovs-appctl ovs/route/add 10.78.0.0/24 br-phy 2>&1); then break; fi
+        [ "$attempt" -lt 50 ] || { echo "FAIL: $route" >&2; exit 1; }
+        sleep 0.1
+    done
+    # or the kernel answers for br-phy's address with the hardware address of "phy", too
+    ip netns exec "$name" sysctl -qw net.ipv4.conf.phy.arp_ignore=1
     ovs-vsctl --db="unix:$dir/$name/db.sock" add-br "$name" -- set bridge "$name" datapath_type=netdev \
         fail-mode=secure protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15 \
         -- add-port "$name" tun0 -- set interface tun0 type=vxlan ofport_request=64200 options:remote_ip=flow \
-        options:key=flow "options:local_ip=10.78.0.$number"
+        options:key=flow
     # the first packet to a neighbour that is not known is dropped
     for other in 1 2 3 4; do
         [ "$other" = "$number" ] ||
