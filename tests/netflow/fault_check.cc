@@ -347,10 +347,12 @@ int main(int argc, char** argv) {
         const Trouble dead{"kill", "start", name};
         const Trouble silent{"stop", "continue", name};
         fails_at_lock_and_begin(dead);
+        fails_at_lock_and_begin(silent);
         fails_at_redirect(dead);
         fails_at_redirect(silent);
         fails_at_commit(dead);
         fails_at_commit(silent);
+        fails_at_drain(dead);
         fails_at_drain(silent);
     }
     restarted_while_it_drains();
