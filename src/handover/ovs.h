@@ -86,6 +86,10 @@ class Ovs final : public NetworkHandover {
     /// All at once; what went wrong.
     std::vector<std::string> replace_at_peers();
     std::string replace_at(OvsBridge& peer) const;
+    /// It has flows that send to where the guest was, or does not say.
+    bool is_outdated(OvsBridge& peer);
+    /// Of a host or peer, or the address itself where it is nobody's that is configured.
+    std::string name_of_end(netflow::Ipv4 address);
     std::vector<std::string> stale_senders();
     /// Until the relays are gone or were quiet for a while, or the time is over.
     enum class Drained { gone, quiet, overtaken, busy, unknown };

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "handover/ovs.h"
+#include "handover/ovs_senders.h"
 #include "netflow/guest_flows.h"
 
 namespace vmigrate::handover {
@@ -171,17 +172,49 @@ Ovs::Drained Ovs::watch_relays() {
     }
 }
 
+bool Ovs::is_outdated(OvsBridge& peer) {
+    return std::ranges::any_of(move_.nics, [&](const GuestNic& nic) {
+        const auto flows = peer.flows(sent_to(nic.mac));
+        return !flows ||
+               !vmigrate::netflow::replace_at_peer(peer.host().name, *flows, move_).changes.empty();
+    });
+}
+
+std::string Ovs::name_of_end(Ipv4 address) {
+    const auto found = std::ranges::find_if(
+        peers_, [&](const OvsBridge& peer) { return peer.host().tunnel_address == address; });
+    if (found != peers_.end()) {
+        return found->host().name;
+    }
+    return address == move_.destination.address ? move_.destination.name : format(address);
+}
+
+/// Those whose packets are seen, and those whose flows say that they would send there.
 std::vector<std::string> Ovs::stale_senders() {
     std::vector<std::string> names;
     for (auto& peer : peers_) {
-        for (const auto& nic : move_.nics) {
-            const auto flows = peer.flows(sent_to(nic.mac));
-            if (!flows || !vmigrate::netflow::replace_at_peer(peer.host().name, *flows, move_)
-                               .changes.empty()) {
-                names.push_back(peer.host().name);
-                break;
-            }
+        if (is_outdated(peer)) {
+            names.push_back(peer.host().name);
         }
+    }
+    const auto relays = of_kind(source_, FlowKind::relay);
+    const auto seen = relays ? relay_senders(task_.source, *relays, move_, task_.times.request)
+                             : Result<RelaySenders>(fail(relays.error()));
+    if (!seen) {
+        problems_.push_back(fmt::format("who else sends to {} was not seen: {}", move_.source.name,
+                                        seen.error().message));
+        return names;
+    }
+    const auto add = [&](const std::string& name) {
+        if (std::ranges::find(names, name) == names.end()) {
+            names.push_back(name);
+        }
+    };
+    for (const auto address : seen->by_tunnel) {
+        add(name_of_end(address));
+    }
+    if (seen->local) {
+        add(move_.source.name);
     }
     return names;
 }
@@ -229,11 +262,10 @@ Result<void> Ovs::drain() {
     if (drained == Drained::busy) {
         drained_.stale_senders = stale_senders();
         const auto& stale = drained_.stale_senders;
-        problems_.push_back(
-            fmt::format("{} still relays to {} after {}; senders that were not updated: {}",
-                        move_.source.name, move_.destination.name, format_time(task_.times.alarm),
-                        stale.empty() ? "none of the peers that are configured"
-                                      : fmt::format("{}", fmt::join(stale, ", "))));
+        problems_.push_back(fmt::format(
+            "{} still relays to {} after {}; senders that were not updated: {}", move_.source.name,
+            move_.destination.name, format_time(task_.times.alarm),
+            stale.empty() ? "none was seen" : fmt::format("{}", fmt::join(stale, ", "))));
     }
     const auto before = problems_.size();
     const auto handed = of_ports_that_exist(destination_, copies());

@@ -113,6 +113,17 @@ Actions& Actions::resubmit(TableId table) {
     return *this;
 }
 
+Actions& Actions::tell(std::uint16_t controller) {
+    constexpr std::uint8_t by_an_action = 1;
+    Writer out(octets_);
+    vendor_action(out, 16, action::controller);
+    out.u16(0);
+    out.u16(controller);
+    out.u8(by_an_action);
+    out.zeros(1);
+    return *this;
+}
+
 Actions& Actions::conjunction(std::uint32_t id, unsigned clause, unsigned clauses) {
     Writer out(octets_);
     vendor_action(out, 16, action::conjunction);

@@ -27,6 +27,7 @@ inline constexpr std::uint32_t nicira = 0x2320;  ///< the vendor of Open vSwitch
 inline constexpr std::uint16_t resubmit = 1;
 inline constexpr std::uint16_t reg_load = 7;
 inline constexpr std::uint16_t resubmit_table = 14;
+inline constexpr std::uint16_t controller = 20;
 inline constexpr std::uint16_t reg_load2 = 33;
 inline constexpr std::uint16_t conjunction = 34;
 inline constexpr std::uint16_t conntrack = 35;
@@ -61,6 +62,9 @@ class Actions {
     }
     /// Looks the packet up in another table and comes back.
     Actions& resubmit(TableId table);
+    /// Tells the connections that call themselves `controller` (SetControllerId) where a packet
+    /// came from, and nothing of what is in it.
+    Actions& tell(std::uint16_t controller);
     /// Clause `clause` (from 1) of `clauses` of conjunctive match `id`.
     Actions& conjunction(std::uint32_t id, unsigned clause, unsigned clauses);
     Actions& append(const Actions& other);

@@ -30,7 +30,7 @@ Result<Cookie> OwnCookie::encode() const {
 std::optional<OwnCookie> OwnCookie::decode(Cookie cookie) {
     const auto kind = (cookie.value & kind_bits) >> kind_shift;
     if (cookie.value >> magic_shift != magic || kind < 1 ||
-        kind > static_cast<std::uint64_t>(FlowKind::replaced)) {
+        kind > static_cast<std::uint64_t>(FlowKind::watch)) {
         return std::nullopt;
     }
     return OwnCookie{static_cast<FlowKind>(kind),
@@ -68,6 +68,8 @@ std::string name_of(FlowKind kind) {
             return "guard";
         case FlowKind::replaced:
             return "replaced";
+        case FlowKind::watch:
+            return "watch";
     }
     return "unknown";
 }

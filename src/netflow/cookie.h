@@ -39,7 +39,8 @@ enum class FlowKind : std::uint8_t {
     mirror = 3,    ///< copies traffic to the destination
     synced = 4,    ///< a copy of the source's flow
     guard = 5,     ///< stops loops and strays
-    replaced = 6   ///< leads to the guest's new place until its controller makes it anew
+    replaced = 6,  ///< leads to the guest's new place until its controller makes it anew
+    watch = 7      ///< tells who still sends to the old host
 };
 
 struct OwnCookie {

@@ -382,6 +382,16 @@ Result<Message> get_set_async(Reader& in) {
     return async;
 }
 
+Result<Message> get_experimenter(Reader& in, OctetView body) {
+    const auto vendor = in.u32();
+    const auto kind = in.u32();
+    if (vendor == action::nicira && kind == wire::set_controller_id) {
+        in.skip(6);
+        return SetControllerId{in.u16()};
+    }
+    return UnknownMessage{static_cast<std::uint8_t>(Type::experimenter), copied(body)};
+}
+
 Result<Message> get_features(Reader& in) {
     FeaturesReply features;
     features.datapath_id = in.u64();
@@ -445,6 +455,8 @@ Result<Message> get_body(std::uint8_t type, OctetView body) {
                 return EchoRequest{copied(in.rest())};
             case Type::echo_reply:
                 return EchoReply{copied(in.rest())};
+            case Type::experimenter:
+                return get_experimenter(in, body);
             case Type::features_request:
                 return FeaturesRequest{};
             case Type::features_reply:

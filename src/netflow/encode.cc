@@ -159,6 +159,13 @@ class Body {
         put_async(out_, wire::async_flow_removed, async.flow_removed);
         return Type::set_async;
     }
+    Type operator()(const SetControllerId& controller) {
+        out_.u32(action::nicira);
+        out_.u32(wire::set_controller_id);
+        out_.zeros(6);
+        out_.u16(controller.id);
+        return Type::experimenter;
+    }
     Type operator()(const PortStatus& status) {
         out_.u8(static_cast<std::uint8_t>(status.reason));
         out_.zeros(7);

@@ -122,6 +122,10 @@ std::string format_nicira(const ActionView& view) {
         return fmt::format("conjunction({},{}/{})", read_u32(&whole[12]), whole[10] + 1U,
                            whole[11]);
     }
+    if (view.subtype == action::controller && long_enough) {
+        return fmt::format("controller(max_len={},id={})", read_u16(&whole[10]),
+                           read_u16(&whole[12]));
+    }
     if (view.subtype == action::resubmit_table && long_enough) {
         const auto port = port_from_of10(read_u16(&whole[10]));
         return fmt::format("resubmit({},{})", port == Port::in_port ? "" : format(port), whole[12]);

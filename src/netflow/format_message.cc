@@ -119,6 +119,9 @@ struct Describe {
         return fmt::format("SET_ASYNC packet_in={:#x} port_status={:#x} flow_removed={:#x}",
                            m.packet_in, m.port_status, m.flow_removed);
     }
+    std::string operator()(const SetControllerId& m) const {
+        return fmt::format("SET_CONTROLLER_ID {:#x}", m.id);
+    }
     std::string operator()(const PortStatus& m) const {
         constexpr const char* reasons[] = {"ADD", "DEL", "MOD"};
         const auto reason = static_cast<std::size_t>(m.reason);

@@ -67,6 +67,12 @@ struct SetAsync {
     friend bool operator==(const SetAsync&, const SetAsync&) = default;
 };
 
+/// Which number the connection has for actions that tell a controller; 0 before it says so.
+struct SetControllerId {
+    std::uint16_t id = 0;
+    friend bool operator==(const SetControllerId&, const SetControllerId&) = default;
+};
+
 struct PortDescription {
     Port port = Port::any;
     Mac mac;
@@ -220,10 +226,11 @@ struct UnknownMessage {
 
 using Message =
     std::variant<Hello, ErrorMessage, EchoRequest, EchoReply, FeaturesRequest, FeaturesReply,
-                 SetConfig, BarrierRequest, BarrierReply, SetAsync, PortStatus, FlowRemoved,
-                 PacketOut, PacketIn, FlowMod, FlowStatsRequest, FlowStatsReply, PortDescRequest,
-                 PortDescReply, PortStatsRequest, PortStatsReply, FlowMonitorRequest,
-                 FlowMonitorCancel, FlowMonitorReply, BundleControl, BundleAdd, UnknownMessage>;
+                 SetConfig, BarrierRequest, BarrierReply, SetAsync, SetControllerId, PortStatus,
+                 FlowRemoved, PacketOut, PacketIn, FlowMod, FlowStatsRequest, FlowStatsReply,
+                 PortDescRequest, PortDescReply, PortStatsRequest, PortStatsReply,
+                 FlowMonitorRequest, FlowMonitorCancel, FlowMonitorReply, BundleControl, BundleAdd,
+                 UnknownMessage>;
 
 struct Envelope {
     Xid xid = 0;

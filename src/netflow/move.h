@@ -29,9 +29,9 @@ struct GuestNic {
     friend bool operator==(const GuestNic&, const GuestNic&) = default;
 };
 
-/// Above every flow that serves a guest; guards are one above.
+/// Above every flow that serves a guest; what watches a relay is one above, guards are two.
 inline constexpr std::uint16_t default_relay_priority = 60200;
-inline constexpr std::uint16_t highest_relay_priority = 65534;
+inline constexpr std::uint16_t highest_relay_priority = 65533;
 
 struct Move {
     BridgeEnd source;

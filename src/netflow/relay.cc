@@ -240,6 +240,22 @@ Flow as_relay(Flow redirect, const Move& move, RelayTimes times) {
     return redirect;
 }
 
+std::optional<Flow> watched(const Flow& relay, const Move& move, std::uint16_t controller) {
+    constexpr seconds at_most{5};  // whoever watches may die
+    const auto applied = relay.instructions.applied();
+    if (Instructions::apply(applied) != relay.instructions) {
+        return std::nullopt;
+    }
+    auto watch = relay;
+    watch.priority = static_cast<std::uint16_t>(move.relay_priority + 1);
+    watch.cookie = cookie_of(move, FlowKind::watch);
+    watch.instructions = Instructions::apply(Actions().tell(controller).append(applied));
+    watch.idle_timeout = seconds(0);
+    watch.hard_timeout = at_most;
+    watch.flags = 0;
+    return watch;
+}
+
 bool relays_guest(const Flow& flow, const Move& move) {
     const auto own = OwnCookie::decode(flow.cookie);
     if (!own || (own->kind != FlowKind::relay && own->kind != FlowKind::redirect)) {
@@ -260,7 +276,7 @@ bool relays_guest(const Flow& flow, const Move& move) {
 
 Flow loop_guard(const Move& move, const GuestNic& nic) {
     Flow flow;
-    flow.priority = static_cast<std::uint16_t>(move.relay_priority + 1);
+    flow.priority = static_cast<std::uint16_t>(move.relay_priority + 2);
     flow.cookie = cookie_of(move, FlowKind::guard);
     flow.match.set(field::in_port, move.source.tunnel)
         .set(field::tun_src, move.destination.address);

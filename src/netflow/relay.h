@@ -41,6 +41,10 @@ Redirects mirrors_for(const FlowList& flows, const Move& move, RelayTimes times)
 /// The redirect made to stay.
 Flow as_relay(Flow redirect, const Move& move, RelayTimes times);
 
+/// Does what `relay` does and tells `controller` of each packet, for some seconds at most. Nothing
+/// where a relay does more than to apply actions.
+std::optional<Flow> watched(const Flow& relay, const Move& move, std::uint16_t controller);
+
 /// `flow` is a relay or redirect of whatever migration for one of the guest's addresses.
 bool relays_guest(const Flow& flow, const Move& move);
 

@@ -231,10 +231,13 @@ Result<void> Switch::change_all(std::span<const FlowMod> mods) {
     return committed ? settle(*opened, *committed, end) : fail(committed.error());
 }
 
-Result<void> Switch::subscribe(const SetAsync& which) {
+Result<void> Switch::subscribe(const SetAsync& which, std::uint16_t controller) {
     const auto first = session_.send(which);
     if (!first) {
         return fail(first.error());
+    }
+    if (const auto xid = session_.send(SetControllerId{controller}); !xid) {
+        return fail(xid.error());
     }
     // without it no packet comes to a bridge's own socket
     if (const auto xid = session_.send(SetConfig{}); !xid) {

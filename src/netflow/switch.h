@@ -39,8 +39,9 @@ class Switch {
     Result<FeaturesReply> features();
     Result<void> packet_out(const PacketOut& packet);
 
-    /// Which messages come unasked from now on: PORT_STATUS, FLOW_REMOVED, PACKET_IN.
-    Result<void> subscribe(const SetAsync& which);
+    /// Which messages come unasked from now on: PORT_STATUS, FLOW_REMOVED, PACKET_IN; of the last
+    /// those for `controller`, see SetControllerId.
+    Result<void> subscribe(const SetAsync& which, std::uint16_t controller = 0);
     /// The next of them that is here; call on_ready() when fd() is, or at deadline().
     std::optional<Envelope> next_event();
     int fd() const { return session_.fd(); }

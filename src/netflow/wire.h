@@ -13,6 +13,7 @@ enum class Type : std::uint8_t {
     error = 1,
     echo_request = 2,
     echo_reply = 3,
+    experimenter = 4,
     features_request = 5,
     features_reply = 6,
     set_config = 9,
@@ -46,6 +47,9 @@ inline constexpr std::uint32_t any_group = 0xffffffff;
 inline constexpr std::uint16_t async_packet_in = 1;
 inline constexpr std::uint16_t async_port_status = 3;
 inline constexpr std::uint16_t async_flow_removed = 5;
+
+/// Open vSwitch's own messages; their experimenter is action::nicira.
+inline constexpr std::uint32_t set_controller_id = 20;
 
 /// Commands of a flow monitor request.
 inline constexpr std::uint8_t monitor_add = 0;

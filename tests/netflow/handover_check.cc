@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdio>
 
+#include "handover/ovs_senders.h"
 #include "three_switches.h"
 
 using namespace three_switches;
@@ -489,6 +490,40 @@ void a_late_drain_hands_over_all_the_same() {
     CHECK(has(dump("b"), handed_over_by_tunnel));
 }
 
+/// Who sends by tunnels, network-moves has.
+void sees_that_a_neighbour_still_sends() {
+    settle_on_a();
+    Move move;
+    move.source = host("a", ip_a).end();
+    move.destination = host("b", ip_b).end();
+    auto relay = flow(from_port(Port{2}, mac(1)), by_tunnel(ip_b));
+    relay.priority = move.relay_priority;
+    put("a", relay);
+    const auto seen = [&] {
+        return MUST(relay_senders(host("a", ip_a), {relay}, move, seconds(1)));
+    };
+    CHECK(!seen().local);
+    std::atomic<bool> over{false};
+    std::thread neighbour([&over] {
+        auto it = connect("a");
+        PacketOut out;
+        out.in_port = Port{2};
+        out.actions.output(Port::table);
+        out.packet.assign(60, 0);
+        std::ranges::copy(mac(1).octets, out.packet.begin());
+        while (!over) {
+            MUST(it.packet_out(out));
+            std::this_thread::sleep_for(milliseconds(10));
+        }
+    });
+    const auto senders = seen();
+    over = true;
+    neighbour.join();
+    CHECK(senders.local);
+    CHECK(senders.by_tunnel.empty());
+    CHECK(!has(dump("a"), "priority=60201"));
+}
+
 void says_what_is_missing() {
     Registry registry;
     auto work = task("a", "b");
@@ -525,6 +560,7 @@ int main(int argc, char** argv) {
     resumes_no_drain_of_an_earlier_move();
     a_drain_waits_for_a_switch();
     a_late_drain_hands_over_all_the_same();
+    sees_that_a_neighbour_still_sends();
     says_what_is_missing();
     std::printf("%d checks\n", checks);
     return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// moves_check DIRECTORY chain|late|addresses|guard|figures N: moves a guest on the switches of
-// tests/lab/moves-common.sh, under traffic from all of them. Nobody runs the guest: it answers
+// moves_check DIRECTORY chain|late|addresses|senders|guard|figures N: moves a guest on the switches
+// of tests/lab/moves-common.sh, under traffic from all of them. Nobody runs the guest: it answers
 // on every host, so that what the network does can be counted exactly.
 #include <algorithm>
 #include <cstdio>
@@ -337,6 +337,31 @@ void addresses() {
     leaves_nothing();
 }
 
+/// At the alarm those are named who still send to the old host: also one that nobody configured.
+void stale_senders() {
+    settle_on_a();
+    Traffic traffic({"sa", "sc", "sp"}, {"ga", "gb"});
+    auto work = task("a", "b");
+    work.times.alarm = seconds(1);
+    std::erase_if(work.peers, [](const auto& peer) { return peer.name == "p"; });
+    Registry registry;
+    Ovs network(work, registry);
+    traffic.start(between_datagrams);
+    MUST(network.lock());
+    MUST(network.begin());
+    MUST(network.redirect());
+    MUST(network.commit());
+    const auto drained = network.drain();
+    CHECK(!drained);
+    CHECK(has(drained.error().message, "senders that were not updated: 10.78.0.4"));
+    CHECK(registry.report.state == DrainState::alarm);
+    CHECK(registry.report.stale_senders == std::vector<std::string>{"10.78.0.4"});
+    CHECK(!has(ours("a"), "priority=60201"));
+    MUST(connect("p").change(FlowMod::add(from_sender(places().at("b").tunnel_end))));
+    nothing_lost(traffic.stop());
+    leaves_nothing();
+}
+
 using std::chrono::microseconds;
 
 microseconds percentile(const std::vector<microseconds>& sorted, std::size_t percent) {
@@ -387,6 +412,8 @@ int main(int argc, char** argv) {
         late();
     } else if (what == "addresses") {
         addresses();
+    } else if (what == "senders") {
+        stale_senders();
     } else if (what == "guard") {
         guard();
     } else {

@@ -124,7 +124,7 @@ certificate = "/etc/c.pem"
 authority = "/etc/a.pem"
 settle = "7ms"
 relay-idle = "3s"
-relay-priority = 65534
+relay-priority = 65533
 )",
                                      "x.toml");
     REQUIRE(config);
@@ -141,7 +141,7 @@ relay-priority = 65534
     CHECK(format(network.switches[2].tunnel_address) == "10.78.0.2");
     CHECK(network.times.settle == milliseconds(7));
     CHECK(network.times.relay_idle == seconds(3));
-    CHECK(network.relay_priority == 65534);
+    CHECK(network.relay_priority == 65533);
     CHECK(config->hosts.size() == 2);
 }
 
@@ -185,8 +185,8 @@ TEST_CASE("each mistake is one line with file, line and what was meant") {
         {"[network]\nbackend = 'pigeon'\n", "x.toml:2: ", "known: none, bridge, exec, ovs"},
         {"[network]\nsettle = 5\n", "x.toml:2: ", "settle must be text"},
         {"[network]\nrelay-idle = '0'\n", "x.toml:2: ", "from 1s to 65535s"},
-        {"[network]\nrelay-priority = 65535\n", "x.toml:2: ", "from 1 to 65534"},
-        {"[network]\nrelay-priority = '60200'\n", "x.toml:2: ", "from 1 to 65534"},
+        {"[network]\nrelay-priority = 65534\n", "x.toml:2: ", "from 1 to 65533"},
+        {"[network]\nrelay-priority = '60200'\n", "x.toml:2: ", "from 1 to 65533"},
         {"[hosts.a]\nuri = 'x:///y'\ntunnel-address = '224.0.0.1'\n", "x.toml:3: ", "of a host"},
         {"[peers.g]\nopenflow='unix:/x'\novsdb='unix:/y'\ntunnel-address='10.0.0.1'\n"
          "[peers.h]\nopenflow='unix:/x'\novsdb='unix:/y'\ntunnel-address='10.0.0.1'\n",

@@ -149,7 +149,7 @@ TEST_CASE("where the destination's relays may still be there, the source stops t
     auto scene = one_of_each();
     scene.source.clear();
     CHECK(format(commit(scene, {}, true).front()) == R"(relay at a, or report
-  ADD cookie=0x766d500000070001, table=0, priority=60201,in_port=64200,tun_src=10.0.0.2,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
+  ADD cookie=0x766d500000070001, table=0, priority=60202,in_port=64200,tun_src=10.0.0.2,tun_id=0x64/0x7fffffffffffffff,dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff actions=drop
 )");
 }
 
@@ -228,13 +228,27 @@ TEST_CASE("a redirect does not go below a flow that serves the guest") {
                                    "priority 60200 is not below 60200"});
 }
 
-TEST_CASE("relays have the priority that they are given, guards the next") {
+TEST_CASE("relays have the priority that they are given, guards one above them") {
     auto scene = one_of_each();
     scene.move.relay_priority = 61000;
     for (const auto& one : cutover(scene).redirects) {
         CHECK(one.priority == 61000);
     }
-    CHECK(loop_guard(scene.move, scene.move.nics[0]).priority == 61001);
+    CHECK(loop_guard(scene.move, scene.move.nics[0]).priority == 61002);
+}
+
+TEST_CASE("a relay that is watched does what it did, and tells of it for a while") {
+    const auto move = a_to_b();
+    auto relay = as_relay(cutover(one_of_each()).redirects[0], move, {});
+    const auto watch = watched(relay, move, 7);
+    REQUIRE(watch);
+    CHECK(format(*watch) ==
+          "cookie=0x766d700000070001, table=0, hard_timeout=5, "
+          "priority=60201,in_port=64200,tun_id=0x64/0x7fffffffffffffff,"
+          "dl_dst=52:54:00:00:00:01/fe:ff:ff:ff:ff:ff "
+          "actions=controller(max_len=0,id=7),set_field:10.0.0.2->tun_dst,IN_PORT");
+    relay.instructions = Instructions::goto_table(TableId{3});
+    CHECK(!watched(relay, move, 7));
 }
 
 TEST_CASE("what would be caught before a relay is found") {
