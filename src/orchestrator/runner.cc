@@ -46,6 +46,11 @@ std::optional<BytesPerSecond> dirty_rate_expected(const Plan& plan) {
                                                    : std::optional(BytesPerSecond{});
 }
 
+std::optional<WriteProfile> writes_expected(const Plan& plan) {
+    return plan.memory.dirty_rate ? std::optional(profile_of(plan.memory, plan.guest.memory))
+                                  : std::nullopt;
+}
+
 class Run {
   public:
     Run(const Plan& plan, const Edges& edges, std::int64_t id)
@@ -56,7 +61,7 @@ class Run {
                     [this](const std::string& reason) { abort_for(reason, false); }),
           unheld_(edges.network.wants_hold() && !is_held(plan)),
           lead_(edges.network, steering_, log_, edges.clock,
-                edges.network.wants_lead() && !is_held(plan)),
+                edges.network.wants_lead() && !is_held(plan), writes_expected(plan)),
           estimator_({plan.guest.memory * (1.0 - plan.memory.zero_share), plan.prediction.bandwidth,
                       dirty_rate_expected(plan)}),
           progress_(edges.clock.now(), plan.guest.memory, plan.prediction.disk_sent) {
@@ -125,6 +130,7 @@ class Run {
     void follow() {
         auto next_look = edges_.clock.now() + steering_.interval();
         while (!returned_ && !call_is_lost()) {
+            next_look = std::min(next_look, lead_.take_look_at().value_or(next_look));
             const auto until = lead_.lasts() ? lead_.deadline()
                                : begun_      ? begun_->weigh_at
                                              : next_look;
@@ -334,7 +340,7 @@ class Run {
         if (auto sample = take_sample()) {
             sample->iteration = std::max(sample->iteration, number);
             steering_.at_iteration(*sample);
-            lead_.at_iteration(sample->memory_remaining);
+            lead_.at_iteration(*sample);
         }
     }
 
