@@ -13,6 +13,9 @@ namespace {
 
 using namespace netflow;
 
+/// Until a switch forwards as it was told last, and what waited for that has passed.
+constexpr milliseconds after_withdrawal{20};
+
 TimePoint now() {
     return std::chrono::steady_clock::now();
 }
@@ -430,6 +433,10 @@ Result<void> Ovs::rollback() {
     if (redirected_) {
         // first of all: the guest runs here, and its traffic goes there
         static_cast<void>(withdraw_steps());
+    }
+    if (!cutover_.redirects.empty()) {
+        // the traffic first: a switch that is told more is late to forward by what it was told
+        std::this_thread::sleep_for(after_withdrawal);
     }
     stop_following();
     problems_.clear();
