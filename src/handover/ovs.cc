@@ -14,7 +14,7 @@ namespace {
 using namespace netflow;
 
 /// Until a switch forwards as it was told last, and what waited for that has passed.
-constexpr milliseconds after_withdrawal{20};
+constexpr milliseconds after_a_change{20};
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
@@ -436,7 +436,7 @@ Result<void> Ovs::rollback() {
     }
     if (!cutover_.redirects.empty()) {
         // the traffic first: a switch that is told more is late to forward by what it was told
-        std::this_thread::sleep_for(after_withdrawal);
+        std::this_thread::sleep_for(after_a_change);
     }
     stop_following();
     problems_.clear();

@@ -55,7 +55,8 @@ std::optional<milliseconds> CutoverLead::leaves_in(const Sample& sample) {
         const auto so_far = std::chrono::ceil<milliseconds>((now.at - before->at) * share);
         left = std::min(left, so_far);
     }
-    const std::chrono::duration<double> whole = now.at - *iteration_began_ + left;
+    using Seconds = std::chrono::duration<double>;
+    const auto whole = Seconds(now.at - *iteration_began_) + Seconds(left);
     const Bytes dirtied{static_cast<std::uint64_t>(writes_->dirtied(whole.count()))};
     return time_to_send(dirtied, sample.bandwidth) <= kTooShort ? std::optional(left)
                                                                 : std::nullopt;

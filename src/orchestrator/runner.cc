@@ -204,8 +204,11 @@ class Run {
             }
         }
         if (phase_ < Phase::handover) {
-            steering_.at_tick(*sample, in_precopy(*sample));
-            lead_.at_tick(*sample);
+            const auto flowing = in_precopy(*sample);
+            steering_.at_tick(*sample, flowing);
+            if (flowing) {  // before, while disks are copied, no memory remains either
+                lead_.at_tick(*sample);
+            }
         }
     }
 
