@@ -51,7 +51,7 @@ struct World {
     bool unheard = false;           ///< nobody tells how the migration gets on
     bool abort_refused = false;     ///< so it was, once or more
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
-    bool sees_quiet = false;
+    bool sees_cards = false;
     bool network_wants_hold = false;
     bool network_wants_lead = false;
     bool moved_by_another = false;
@@ -262,16 +262,19 @@ class FakeHypervisor final : public Hypervisor {
     Result<void> set_delay(unsigned percent) override {
         return world_.act(fmt::format("delay {} %", percent));
     }
-    bool sees_quiet() override { return world_.sees_quiet; }
-    Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) override {
-        const auto what = fmt::format("release: at most {}{}", format_bytes(most_remaining),
-                                      quiet.count() > 0 ? ", quiet for " + format_time(quiet) : "");
-        if (world_.refused_releases > 0) {
-            --world_.refused_releases;
-            world_.say(what + "  -> refused");
-            return fail(ErrorKind::hypervisor, "too much remains");
-        }
-        return world_.act(what);
+    bool sees_cards() override { return world_.sees_cards; }
+    Result<void> release_switchover(Bytes most_remaining) override {
+        return release("release: at most " + format_bytes(most_remaining));
+    }
+    PendingRelease release_after(Bytes most_remaining, const LastPacket& last) override {
+        world_.say("release beforehand");
+        const auto what =
+            fmt::format("release: at most {}, quiet for {} after {}", format_bytes(most_remaining),
+                        format_time(last.quiet), last.from);
+        std::promise<void> waits;
+        waits.set_value();
+        return {waits.get_future(),
+                std::async(std::launch::deferred, [this, what] { return release(what); })};
     }
     Result<void> start_postcopy() override { return world_.act("start post-copy"); }
     Result<void> pause_postcopy() override { return world_.act("pause post-copy"); }
@@ -305,6 +308,14 @@ class FakeHypervisor final : public Hypervisor {
     bool owes_answer(Side side) override { return world_.owes_answer == side; }
 
   private:
+    Result<void> release(const std::string& what) {
+        if (world_.refused_releases > 0) {
+            --world_.refused_releases;
+            world_.say(what + "  -> refused");
+            return fail(ErrorKind::hypervisor, "too much remains");
+        }
+        return world_.act(what);
+    }
     static constexpr milliseconds kComparing{700};
     World& world_;
     ScriptedEvents& events_;
@@ -325,9 +336,15 @@ class FakeNetwork final : public NetworkHandover {
         return milliseconds(400);
     }
     Result<void> redirect() override { return world_.act("network redirect"); }
-    Result<milliseconds> turn() override {
-        const auto turned = world_.act("network turn");
-        return turned ? Result<milliseconds>(milliseconds(3)) : fail(turned.error());
+    std::optional<LastPacket> last_packet() override {
+        return LastPacket{"02:00:00:00:00:01", milliseconds(3)};
+    }
+    Result<void> turn(const std::function<bool()>& answered) override {
+        auto turned = world_.act("network turn");
+        if (turned && !answered()) {
+            world_.say("nobody answers");
+        }
+        return turned;
     }
     Result<void> withdraw() override { return world_.act("network withdraw"); }
     Result<void> commit() override { return world_.act("network commit"); }

@@ -177,7 +177,7 @@ Result<void> Ovs::begin() {
     // layout of packets, and spoils it. Better one that nobody misses.
     for (const auto& nic : move_.nics) {
         if (ready) {
-            ready = destination_.send_blank(nic.at_destination, nic.mac);
+            ready = destination_.send_blank(nic.at_destination, nic.mac, blanks_from_);
         }
     }
     if (ready) {
@@ -220,21 +220,10 @@ Result<void> Ovs::redirect() {
     }
     auto turned = turn_flows();
     if (turned) {
+        await_redirects();
         settle();
     }
     return turned;
-}
-
-Result<milliseconds> Ovs::turn() {
-    if (redirected_ || committed_) {
-        return milliseconds(0);
-    }
-    if (const auto turned = turn_flows(); !turned) {
-        return fail(turned.error());
-    }
-    // the cards' silence is counted from here on, and not from a pause of who sends
-    send_blanks();
-    return task_.times.settle;
 }
 
 Result<void> Ovs::turn_flows() {
@@ -269,7 +258,6 @@ Result<void> Ovs::turn_flows() {
     for (const auto& line : cutover_.uncovered) {
         problems_.push_back(line);
     }
-    await_redirects();
     return {};
 }
 

@@ -41,7 +41,8 @@ class Ovs final : public NetworkHandover {
     Result<void> begin() override;
     Result<milliseconds> lead() override;
     Result<void> redirect() override;
-    Result<milliseconds> turn() override;
+    std::optional<LastPacket> last_packet() override;
+    Result<void> turn(const std::function<bool()>& answered) override;
     Result<void> withdraw() override;
     Result<void> commit() override;
     Result<void> drain() override;
@@ -106,7 +107,7 @@ class Ovs final : public NetworkHandover {
     void free_early();
     void await_redirects();
     void settle();
-    void send_blanks();
+    void post_blanks();
     void guard(netflow::FlowList flows);
     Result<void> withdraw_steps();
     Result<void> apply(const netflow::Step& step);
@@ -126,6 +127,7 @@ class Ovs final : public NetworkHandover {
     bool locked_ = false;
     bool copied_ = false;                ///< all of the guest's flows were on the destination once
     std::optional<Taken> taken_before_;  ///< by begin()
+    netflow::Mac blanks_from_{{0x02}};   ///< sends what nobody misses
     bool mirrored_ = false;
     bool redirected_ = false;
     bool committed_ = false;

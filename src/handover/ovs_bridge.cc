@@ -42,6 +42,18 @@ std::string value_of(const ExternalIds& ids, const std::string& key) {
     return found != ids.end() ? found->second : "";
 }
 
+PacketOut blank(Port port, Mac to, Mac from) {
+    constexpr std::array<std::uint8_t, 2> type{0x88, 0xb5};  // for local experiments, IEEE 802
+    constexpr std::size_t shortest = 60;
+    PacketOut out;
+    out.actions.output(port);
+    out.packet.assign(to.octets.begin(), to.octets.end());
+    out.packet.insert(out.packet.end(), from.octets.begin(), from.octets.end());
+    out.packet.insert(out.packet.end(), type.begin(), type.end());
+    out.packet.resize(shortest);
+    return out;
+}
+
 }  // namespace
 
 FlowFilter sent_to(Mac mac) {
@@ -160,17 +172,12 @@ Result<void> OvsBridge::send(const PacketOut& packet) {
     return on_switch([&](Switch& it) { return it.packet_out(packet); });
 }
 
-Result<void> OvsBridge::send_blank(Port port, Mac mac) {
-    constexpr std::array<std::uint8_t, 6> sender{0x02};      // locally administered
-    constexpr std::array<std::uint8_t, 2> type{0x88, 0xb5};  // for local experiments, IEEE 802
-    constexpr std::size_t shortest = 60;
-    PacketOut out;
-    out.actions.output(port);
-    out.packet.assign(mac.octets.begin(), mac.octets.end());
-    out.packet.insert(out.packet.end(), sender.begin(), sender.end());
-    out.packet.insert(out.packet.end(), type.begin(), type.end());
-    out.packet.resize(shortest);
-    return send(out);
+Result<void> OvsBridge::send_blank(Port port, Mac to, Mac from) {
+    return send(blank(port, to, from));
+}
+
+Result<void> OvsBridge::post_blank(Port port, Mac to, Mac from) {
+    return on_switch([&](Switch& it) { return it.post(blank(port, to, from)); });
 }
 
 Result<std::string> OvsBridge::note(Mac mac) {

@@ -40,8 +40,10 @@ class OvsBridge {
     /// Packets that whoever is plugged into the port has taken from it.
     Result<std::uint64_t> taken_from(netflow::Port port);
     Result<void> send(const netflow::PacketOut& packet);
-    /// Sends a packet that no guest takes to the port of the card with this address.
-    Result<void> send_blank(netflow::Port port, netflow::Mac mac);
+    /// Sends a packet that no guest misses to the port of the card `to`.
+    Result<void> send_blank(netflow::Port port, netflow::Mac to, netflow::Mac from);
+    /// The same, and does not wait: whether it went is not known.
+    Result<void> post_blank(netflow::Port port, netflow::Mac to, netflow::Mac from);
     enum class Lock { taken, free };
     /// Brings one there, unless a newer one is: false. `taken`: a move of it is under way. `place`
     /// is the end of the tunnels where the guest is.

@@ -2,6 +2,7 @@
 //
 // Ovs: between a redirect and the stop of the guest.
 #include <algorithm>
+#include <random>
 #include <thread>
 
 #include "handover/ovs.h"
@@ -17,6 +18,17 @@ constexpr int patience = 20;
 
 TimePoint now() {
     return std::chrono::steady_clock::now();
+}
+
+/// Of nobody: locally administered.
+netflow::Mac any_mac() {
+    std::random_device device;
+    netflow::Mac mac;
+    for (auto& octet : mac.octets) {
+        octet = static_cast<std::uint8_t>(device());
+    }
+    mac.octets[0] = 0x02;
+    return mac;
 }
 
 }  // namespace
@@ -38,11 +50,33 @@ void Ovs::await_redirects() {
     } while (now() < until);
 }
 
-/// Packets that nobody misses. One that is not sent proves nothing, and is not waited for.
-void Ovs::send_blanks() {
+/// One that is not sent proves nothing, and none is waited for: while the switch tells that it has
+/// sent them, nothing reaches the guest.
+void Ovs::post_blanks() {
     for (const auto& nic : move_.nics) {
-        static_cast<void>(source_.send_blank(nic.at_source, nic.mac));
+        static_cast<void>(source_.post_blank(nic.at_source, nic.mac, blanks_from_));
     }
+}
+
+std::optional<LastPacket> Ovs::last_packet() {
+    blanks_from_ = any_mac();  // and one that is still on its way from an earlier turn is none
+    return LastPacket{format(blanks_from_), task_.times.settle};
+}
+
+Result<void> Ovs::turn(const std::function<bool()>& answered) {
+    if (committed_) {
+        return {};
+    }
+    if (!redirected_) {
+        if (auto turned = turn_flows(); !turned) {
+            return turned;
+        }
+        await_redirects();
+    }
+    do {
+        post_blanks();
+    } while (!answered());
+    return {};
 }
 
 /// The switch may be late to send by its new flows, and QEMU to take what came before. Silence
@@ -69,7 +103,7 @@ void Ovs::settle() {
         }
         if (!waiting) {
             for (std::size_t i = 0; i < move_.nics.size(); ++i) {
-                if (source_.send_blank(move_.nics[i].at_source, move_.nics[i].mac)) {
+                if (source_.send_blank(move_.nics[i].at_source, move_.nics[i].mac, blanks_from_)) {
                     ++expected[i];
                 }
             }

@@ -24,6 +24,8 @@ void Translator::qemu_event(Side side, const std::string& name, WallTime stamped
         resumed(side, stamped);
     } else if (name == "MIGRATION_SWITCHOVER_HOLD" && side == Side::source) {
         push(SwitchoverHeld{}, side, stamped);
+    } else if (name == "MIGRATION_SWITCHOVER_RELEASE_WAIT" && side == Side::source) {
+        end_release_wait();
     } else if (name == "MIGRATION" || name == "MIGRATION_PASS") {
         const auto json = Json::parse(details, nullptr, false);
         if (!json.is_object()) {
@@ -36,6 +38,23 @@ void Translator::qemu_event(Side side, const std::string& name, WallTime stamped
             number != json.end() && number->is_number_integer() && side == Side::source) {
             iteration(number->get<std::int64_t>(), stamped);
         }
+    }
+}
+
+std::future<void> Translator::next_release_wait() {
+    const std::lock_guard lock(mutex_);
+    return release_wait_.emplace().get_future();
+}
+
+void Translator::release_is_over() {
+    const std::lock_guard lock(mutex_);
+    end_release_wait();
+}
+
+void Translator::end_release_wait() {
+    if (release_wait_) {
+        release_wait_->set_value();
+        release_wait_.reset();
     }
 }
 
@@ -246,7 +265,8 @@ Result<std::unique_ptr<Subscription>> Subscription::make(SharedConnection connec
 
     auto* qemu = opaque();
     self->qemu_ = virConnectDomainQemuMonitorEventRegister(
-        raw, nullptr, "^(STOP|RESUME|MIGRATION|MIGRATION_PASS|MIGRATION_SWITCHOVER_HOLD)$",
+        raw, nullptr,
+        "^(STOP|RESUME|MIGRATION|MIGRATION_PASS|MIGRATION_SWITCHOVER_(HOLD|RELEASE_WAIT))$",
         on_qemu_event, qemu, forget, VIR_CONNECT_DOMAIN_QEMU_MONITOR_EVENT_REGISTER_REGEX);
     if (self->qemu_ < 0) {
         forget(qemu);  // another driver than QEMU's: libvirt's own events tell what is needed

@@ -4,6 +4,7 @@
 // Private to libvirt/.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,6 +37,10 @@ class Translator {
     /// How often the guest stopped on the source.
     unsigned stops() const;
     bool source_stopped() const;
+    /// When QEMU says next that a release of the switchover waits on the source, or
+    /// release_is_over() does.
+    std::future<void> next_release_wait();
+    void release_is_over();
     /// Nothing is pushed any more; the queue may go.
     void close();
 
@@ -45,6 +50,7 @@ class Translator {
     void push(decltype(Event::what) what, Side side, std::optional<WallTime> stamped);
     void migration_status(Side side, const std::string& status, WallTime stamped);
     void iteration(std::int64_t number, std::optional<WallTime> stamped);
+    void end_release_wait();
     void stopped(std::optional<WallTime> stamped);
     void resumed(Side side, std::optional<WallTime> stamped);
     void created(std::optional<WallTime> stamped);
@@ -58,6 +64,7 @@ class Translator {
     bool destination_created_ = false;
     bool source_stopped_ = false;
     bool destination_resumed_ = false;
+    std::optional<std::promise<void>> release_wait_;
     bool active_ = false;
 };
 

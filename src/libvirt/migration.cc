@@ -38,6 +38,8 @@ constexpr milliseconds kPartPatience = std::chrono::minutes(1);
 constexpr int kUnansweredMax = 3;
 /// QEMU refuses for a moment when it has not looked lately at what remains, or the guest has just
 /// written much.
+constexpr milliseconds kLongestQuiet{1000};  // QEMU refuses more
+constexpr milliseconds kLongestQuietWait{10'000};
 constexpr int kReleaseAttempts = 4;
 constexpr milliseconds kBetweenReleases{4};
 
@@ -71,8 +73,9 @@ class Migration final : public Hypervisor {
     Result<void> set_memory_turn(milliseconds turn) override;
     Result<void> limit_writes(const std::string& target, BytesPerSecond limit) override;
     Result<void> set_delay(unsigned percent) override;
-    bool sees_quiet() override;
-    Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) override;
+    bool sees_cards() override;
+    Result<void> release_switchover(Bytes most_remaining) override;
+    PendingRelease release_after(Bytes most_remaining, const LastPacket& last) override;
     Result<void> start_postcopy() override;
     Result<void> pause_postcopy() override;
     Result<void> resume_postcopy(const MigrationCall& call) override;
@@ -550,35 +553,59 @@ Result<void> Migration::set_delay(unsigned percent) {
     return set_parameters({{"ram-delay-save-percent", percent}});
 }
 
-// Asked with a time that it refuses, so nobody is released. It does not know the word, or says
+// Asked with a time that it refuses, so nobody is released. It does not know the words, or says
 // which card vhost serves behind its back, or finds fault with the time.
-bool Migration::sees_quiet() {
+bool Migration::sees_cards() {
     const auto asked = ask_guest(source_, kCallPatience, [](virDomainPtr domain) -> Result<void> {
-        const auto refused = execute(domain, "migrate-switchover-release", {{"quiet", 1001}});
+        const auto refused =
+            execute(domain, "migrate-switchover-release",
+                    {{"quiet", kLongestQuiet.count() + 1}, {"quiet-after", "02:00:00:00:00:00"}});
         return refused ? Result<void>() : fail(refused.error());
     });
     return !asked &&
            asked.error().message.find("expects an integer in the range") != std::string::npos;
 }
 
-Result<void> Migration::release_switchover(Bytes most_remaining, milliseconds quiet) {
-    constexpr milliseconds longest = seconds(1);  // QEMU refuses more
-    Json arguments = {{"max-remaining", most_remaining.count}};
-    if (quiet.count() > 0) {
-        arguments["quiet"] = std::min(quiet, longest).count();
-    }
-    return ask_guest(source_, kCallPatience, [arguments](virDomainPtr domain) -> Result<void> {
-        for (int attempt = 1;; ++attempt) {
-            const auto released = execute(domain, "migrate-switchover-release", arguments);
-            if (released) {
-                return {};
-            }
-            if (attempt == kReleaseAttempts) {
-                return fail(released.error());
-            }
-            std::this_thread::sleep_for(kBetweenReleases);
+// It is asked again when too much remains at the moment, or it does not know how much; not when it
+// has waited in vain.
+Result<void> release(virDomainPtr domain, const Json& arguments, milliseconds longest) {
+    const auto begun = std::chrono::steady_clock::now();
+    for (int attempt = 1;; ++attempt) {
+        const auto released = execute(domain, "migrate-switchover-release", arguments);
+        if (released) {
+            return {};
         }
-    });
+        if (attempt == kReleaseAttempts || std::chrono::steady_clock::now() - begun >= longest) {
+            return fail(released.error());
+        }
+        std::this_thread::sleep_for(kBetweenReleases);
+    }
+}
+
+Result<void> Migration::release_switchover(Bytes most_remaining) {
+    return ask_guest(source_, kCallPatience,
+                     [arguments = Json{{"max-remaining", most_remaining.count}}](
+                         virDomainPtr domain) { return release(domain, arguments, seconds(1)); });
+}
+
+PendingRelease Migration::release_after(Bytes most_remaining, const LastPacket& last) {
+    constexpr milliseconds for_the_turn{50};
+    constexpr int patience = 20;
+    const auto quiet = std::clamp(last.quiet, milliseconds(1), kLongestQuiet);
+    const auto longest = for_the_turn + patience * quiet;
+    const Json arguments = {{"max-remaining", most_remaining.count},
+                            {"quiet", quiet.count()},
+                            {"quiet-timeout", std::min(longest, kLongestQuietWait).count()},
+                            {"quiet-after", last.from}};
+    auto waits = translator_->next_release_wait();
+    return {std::move(waits), std::async(std::launch::async, [this, arguments, longest] {
+                auto answer =
+                    ask_guest(source_, kCallPatience, [arguments, longest](virDomainPtr domain) {
+                        return release(domain, arguments, longest);
+                    });
+                translator_->release_is_over();
+                return answer;
+            })};
 }
 
 Result<void> Migration::start_postcopy() {

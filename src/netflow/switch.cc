@@ -170,6 +170,11 @@ Result<void> Switch::post(std::span<const FlowMod> mods) {
     return on_ready();
 }
 
+Result<void> Switch::post(const PacketOut& packet) {
+    const auto xid = session_.send(packet);
+    return xid ? on_ready() : fail(xid.error());
+}
+
 Result<void> Switch::packet_out(const PacketOut& packet) {
     const auto xid = session_.send(packet);
     return xid ? settle(*xid, until()) : fail(xid.error());

@@ -32,6 +32,7 @@ class Switch {
     /// Sends them and does not wait. What the switch refuses is not told; barrier() returns when it
     /// has seen them all.
     Result<void> post(std::span<const FlowMod> mods);
+    Result<void> post(const PacketOut& packet);
     Result<void> barrier();
     Result<std::vector<PortDescription>> ports();
     /// Error (not_found): there is no such port.

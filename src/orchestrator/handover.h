@@ -8,6 +8,8 @@
 // drain is a named problem of a moved guest.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,14 @@
 #include "orchestrator/types.h"
 
 namespace vmigrate {
+
+/// What is sent to a guest's cards after all that came before its traffic was turned: when one has
+/// taken a packet from this hardware address, and they then take nothing else for so long, the
+/// guest may stop.
+struct LastPacket {
+    std::string from;  ///< "02:..."
+    milliseconds quiet{};
+};
 
 class NetworkHandover {
   public:
@@ -35,12 +45,12 @@ class NetworkHandover {
     /// destination can keep it; then it is to be withdrawn, unless the guest has stopped.
     virtual Result<milliseconds> lead() { return milliseconds(0); }
     virtual Result<void> redirect() = 0;  ///< no vCPU will run on the source in a moment
-    /// redirect(), for whoever sees when the guest has taken what came before: when its cards have
-    /// been quiet for so long since then; 0: it has.
-    virtual Result<milliseconds> turn() {
-        const auto turned = redirect();
-        return turned ? Result<milliseconds>(milliseconds(0)) : fail(turned.error());
-    }
+    /// Of turn(); nothing: it cannot send one.
+    virtual std::optional<LastPacket> last_packet() { return std::nullopt; }
+    /// As redirect(), for whoever sees what the guest's cards take: does not wait until that is
+    /// what came before, but then sends each of them the last packet, again and again, until
+    /// `answered`; which takes its time, a millisecond, say. REQUIRES: last_packet() is one.
+    virtual Result<void> turn(const std::function<bool()>& /*answered*/) { return redirect(); }
     /// The source runs the guest for a while longer: its traffic comes back to it.
     virtual Result<void> withdraw() { return {}; }
     virtual Result<void> commit() = 0;    ///< the destination runs

@@ -10,11 +10,13 @@
 // Errors: ErrorKind::hypervisor with libvirt's own text, ::unreachable when a daemon is gone.
 #pragma once
 
+#include <future>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "orchestrator/handover.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/types.h"
 
@@ -28,6 +30,11 @@ struct DiskComparison {
     std::optional<Bytes> first_difference;
 
     bool equal() const { return source_size == destination_size && !first_difference; }
+};
+
+struct PendingRelease {
+    std::future<void> waits;           ///< QEMU waits for the last packet, or has answered
+    std::future<Result<void>> answer;  ///< the guest was stopped, or why it was not
 };
 
 class Hypervisor {
@@ -92,15 +99,17 @@ class Hypervisor {
     virtual Result<void> limit_writes(const std::string& target, BytesPerSecond limit) = 0;
     /// Of the memory, what is written most, up to this share, is sent late. 0 is for good.
     virtual Result<void> set_delay(unsigned percent) = 0;
-    /// After SwitchoverHeld: whether QEMU sees what the guest's cards take, and
-    /// release_switchover() can wait until they are quiet.
-    virtual bool sees_quiet() = 0;
+    /// After SwitchoverHeld: whether QEMU sees what the guest's cards take, and release_after() can
+    /// wait for it.
+    virtual bool sees_cards() = 0;
     /// After SwitchoverHeld: when the guest's cards have what had arrived for them, stops the guest
-    /// and switches over, if no more than `most_remaining` of its memory remains. Before that waits
-    /// until they have taken nothing for `quiet`, the time before the call included, or for twenty
-    /// times as long; 0: not at all. Error: QEMU refuses, and goes on holding; or it does not hold
-    /// any more.
-    virtual Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) = 0;
+    /// and switches over, if no more than `most_remaining` of its memory remains. Error: QEMU
+    /// refuses, and goes on holding; or it does not hold any more.
+    virtual Result<void> release_switchover(Bytes most_remaining) = 0;
+    /// The same when they have taken the last packet and were quiet then. It is to be sent when
+    /// QEMU waits for it. Call nothing else until there is an answer. Error also: it did not come
+    /// in time, 50 ms and twenty times the silence.
+    virtual PendingRelease release_after(Bytes most_remaining, const LastPacket& last) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once
     /// the destination has noticed, too. Idempotent.

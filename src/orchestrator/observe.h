@@ -49,9 +49,12 @@ class ObservedHypervisor final : public Hypervisor {
     Result<Sample> completed() override { return real_.completed(); }
     std::optional<CpuUse> cpu_use(Side side) override { return real_.cpu_use(side); }
     Result<void> set_bandwidth(BytesPerSecond limit) override { return real_.set_bandwidth(limit); }
-    bool sees_quiet() override { return real_.sees_quiet(); }
-    Result<void> release_switchover(Bytes most_remaining, milliseconds quiet) override {
-        return real_.release_switchover(most_remaining, quiet);
+    bool sees_cards() override { return real_.sees_cards(); }
+    Result<void> release_switchover(Bytes most_remaining) override {
+        return real_.release_switchover(most_remaining);
+    }
+    PendingRelease release_after(Bytes most_remaining, const LastPacket& last) override {
+        return real_.release_after(most_remaining, last);
     }
     Result<void> abort() override { return real_.abort(); }
     Result<void> pause_postcopy() override { return real_.pause_postcopy(); }

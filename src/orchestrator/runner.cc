@@ -7,6 +7,7 @@
 #include "orchestrator/cutover_lead.h"
 #include "orchestrator/disk_check.h"
 #include "orchestrator/estimate.h"
+#include "orchestrator/let_go.h"
 #include "orchestrator/measure_book.h"
 #include "orchestrator/prepare.h"
 #include "orchestrator/settle.h"
@@ -353,33 +354,22 @@ class Run {
         if (phase_ != Phase::precopy || !edges_.network.wants_hold() || !abort_reason_.empty()) {
             return;
         }
-        for (unsigned attempt = 0; attempt < kReleases; ++attempt) {
-            // before the network is turned: who asks has time
-            const bool sees_quiet = edges_.hypervisor.sees_quiet();
-            const auto begun = edges_.clock.now();
-            const auto turned = turn(sees_quiet);
-            turned_ = turned.has_value();
-            const auto ready = edges_.clock.now();
-            const auto released =
-                turned ? edges_.hypervisor.release_switchover(steering_.most_remaining(), *turned)
-                       : fail(turned.error());
-            if (released) {
-                ahead_ = Ahead{begun, ready, edges_.clock.now()};
+        for (unsigned attempt = 1; attempt <= kReleases; ++attempt) {
+            // before the network is turned: who asks has time; the last time without, for packets
+            // may not reach the cards
+            const auto last = attempt < kReleases && edges_.hypervisor.sees_cards()
+                                  ? edges_.network.last_packet()
+                                  : std::nullopt;
+            const auto most = steering_.most_remaining();
+            const auto done = last ? let_go_after(*last, most, edges_) : let_go(most, edges_);
+            turned_ = done.turned;
+            if (done.released) {
+                let_go_ = done;
                 return;
             }
-            log_.notice((turned ? "the guest was not let go: " : "network not redirected: ") +
-                        released.error().message);
+            log_.notice(done.released.error().message);
             withdraw();
         }
-    }
-
-    /// How long the guest's cards have to be quiet before it may stop.
-    Result<milliseconds> turn(bool sees_quiet) {
-        if (sees_quiet) {
-            return edges_.network.turn();
-        }
-        const auto turned = edges_.network.redirect();
-        return turned ? Result<milliseconds>(milliseconds(0)) : fail(turned.error());
     }
 
     /// The guest has not gone and cannot any more: what arrives until libvirt has it run again
@@ -422,22 +412,14 @@ class Run {
         book_.resumed(event.time);
         enter(Phase::switched, "");
         log_.problem_if(edges_.network.commit(), "network not committed");
-        tell_ahead();  // not sooner: it is written down, and that takes its time
+        tell_let_go();  // not sooner: it is written down, and that takes its time
     }
 
-    /// For who wonders where a gap in the guest's traffic comes from.
-    void tell_ahead() {
-        if (ahead_ && stopped_at_ >= ahead_->begun) {
-            const auto ms = [](TimePoint from, TimePoint to) {
-                return std::chrono::duration<double, std::milli>(to - from).count();
-            };
-            log_.notice(fmt::format(
-                "the network was {:.1f} ms ahead of the guest: turned in {:.1f} ms, QEMU told to "
-                "go on in {:.1f} ms, stopped {:.1f} ms later",
-                ms(ahead_->begun, stopped_at_), ms(ahead_->begun, ahead_->ready),
-                ms(ahead_->ready, ahead_->let_go), ms(ahead_->let_go, stopped_at_)));
+    void tell_let_go() {
+        if (let_go_ && stopped_at_ >= let_go_->begun) {
+            log_.notice(format(*let_go_, stopped_at_));
         }
-        ahead_.reset();
+        let_go_.reset();
     }
 
     void abort_for(const std::string& reason, bool by_signal) {
@@ -737,15 +719,8 @@ class Run {
     TimePoint stopped_at_{};
     std::optional<DiskMeasures> disks_;
     bool keep_source_disks_ = false;
-    bool turned_ = false;  ///< the network, to the destination
-    /// Of a guest that was held and let go.
-    struct Ahead {
-        TimePoint begun;  ///< the network is asked to turn
-        TimePoint
-            ready;  ///< it has; nothing comes to the source any more, unless QEMU waits for that
-        TimePoint let_go;  ///< QEMU was told
-    };
-    std::optional<Ahead> ahead_;
+    bool turned_ = false;          ///< the network, to the destination
+    std::optional<LetGo> let_go_;  ///< of a guest that was held
     bool returned_ = false;
     std::optional<TimePoint> postcopy_paused_;
     std::optional<TimePoint> arrives_not_since_;  ///< in post-copy, and nothing comes through

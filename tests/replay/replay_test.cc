@@ -89,8 +89,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 world.refuses_abort = value == "yes";
             } else if (key == "unheard") {
                 world.unheard = value == "yes";
-            } else if (key == "sees-quiet") {
-                world.sees_quiet = value == "yes";
+            } else if (key == "sees-cards") {
+                world.sees_cards = value == "yes";
             } else if (key == "refused-releases") {
                 world.refused_releases = static_cast<unsigned>(std::stoul(value));
             } else if (key == "tune") {

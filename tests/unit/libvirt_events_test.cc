@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <libvirt/libvirt.h>
 
+#include <future>
 #include <vector>
 
 #include "libvirt/events.h"
@@ -133,6 +134,28 @@ TEST_CASE("post-copy that lost its connection is told") {
     const auto events = rig.taken();
     REQUIRE(events.size() == 1);
     CHECK(is<PostcopyPaused>(events[0], Side::source));
+}
+
+TEST_CASE("a release that waits on the source is told to who waits for that") {
+    Rig rig;
+    const auto tells = [](const std::future<void>& told) {
+        return told.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    };
+    rig.qemu(Side::source, "MIGRATION_SWITCHOVER_RELEASE_WAIT");  // nobody's
+    auto told = rig.translator.next_release_wait();
+    CHECK_FALSE(tells(told));
+    rig.qemu(Side::destination, "MIGRATION_SWITCHOVER_RELEASE_WAIT");
+    CHECK_FALSE(tells(told));
+    rig.qemu(Side::source, "MIGRATION_SWITCHOVER_RELEASE_WAIT");
+    CHECK(tells(told));
+    rig.translator.release_is_over();
+
+    told = rig.translator.next_release_wait();
+    CHECK_FALSE(tells(told));
+    rig.translator.release_is_over();
+    CHECK(tells(told));
+    rig.qemu(Side::source, "MIGRATION_SWITCHOVER_RELEASE_WAIT");
+    CHECK(rig.taken().empty());
 }
 
 TEST_CASE("what is not understood is not told") {
