@@ -3,6 +3,7 @@
 # The guests' network as clouds have it ("lab up --fabric ovs"): an Open vSwitch of its own in each
 # host and in the node "gateway", VXLAN between them, guests and endpoints in VPCs.
 #   $STATE/fabric     "bridge" or "ovs"
+#   $STATE/realtime-switches  is there if they get a processor before all others
 #   $STATE/switches   "NODE LAST_BYTE" of each node with a switch
 #   $STATE/locations  "OWNER MAC VNI ADDRESS NODE IFACE_ID" of each interface: what the controller
 #                     knows. OWNER is a guest's number, an endpoint's node or "peer"; VNI "*" is
@@ -46,11 +47,12 @@ fabric_up() {
 }
 
 switch_up() {
-    local neighbours
+    local neighbours realtime=''
+    [ ! -e "$STATE/realtime-switches" ] || realtime=yes
     neighbours=$(awk -v node="$1" '$1 != node {print $2}' "$STATE/switches" | xargs)
     # without this shell's lock, which the daemons would hold for ever
     # shellcheck disable=SC2086
-    run_in "$1" "$LAB_DIR/lib/switch" "$(node_byte "$1")" $neighbours 9>&- \
+    run_in "$1" env REALTIME=$realtime "$LAB_DIR/lib/switch" "$(node_byte "$1")" $neighbours 9>&- \
         </dev/null >"$STATE/$1/switch.log" 2>&1 ||
         die "Open vSwitch of $1 does not start: $(tail -n 1 "$STATE/$1/switch.log")"
 }

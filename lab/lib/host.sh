@@ -4,23 +4,26 @@
 
 help_up() {
     cat <<'TEXT'
-Usage: lab up [N] [--fabric bridge|ovs]
+Usage: lab up [N] [--fabric bridge|ovs] [--realtime-switches]
 Makes N libvirt hosts (default 2), an admin namespace, where vmigrate runs, and a peer in the
 guests' network, which receives their heartbeats. First clears what an earlier lab of this name
 left.
 
   --fabric bridge   guests are on plain bridges that learn addresses (default)
   --fabric ovs      guests are in VPCs on Open vSwitch, with a node "gateway" and an SDN controller
+  --realtime-switches  their packets do not wait for a processor that guests have, as in a kernel
+                    or on processors of a switch's own; needs --fabric ovs
 
 Example: lab --name mine up 3
 TEXT
 }
 
 cmd_up() {
-    local count='' fabric=bridge node
+    local count='' fabric=bridge realtime='' node
     while [ $# -gt 0 ]; do
         case $1 in
             --fabric) [ $# -ge 2 ] || usage_error "--fabric needs a value"; fabric=$2; shift 2 ;;
+            --realtime-switches) realtime=$1; shift ;;
             -*) usage_error "unknown option \"$1\"; see lab up --help" ;;
             *) [ -z "$count" ] || usage_error "up takes one number; see lab up --help"
                 count=$1; shift ;;
@@ -28,6 +31,7 @@ cmd_up() {
     done
     count=${count:-2}
     [[ $fabric =~ ^(bridge|ovs)$ ]] || usage_error "unknown fabric \"$fabric\" (bridge or ovs)"
+    [ -z "$realtime" ] || [ "$fabric" = ovs ] || usage_error "$realtime needs --fabric ovs"
     [[ $count =~ ^[1-9][0-9]?$ ]] && [ "$count" -le 80 ] ||
         usage_error "bad number of hosts \"$count\": 1 to 80"
     need_programs "$fabric"
@@ -48,6 +52,7 @@ cmd_up() {
     echo "$receiver" >"$STATE/receiver"
     for ((i = 1; i <= count; i++)); do printf 'host%d ' "$i"; done | sed 's/ $//' >"$STATE/hosts"
     echo "$fabric" >"$STATE/fabric"
+    [ -z "$realtime" ] || touch "$STATE/realtime-switches"
     if on_ovs; then
         for node in gateway $(lab_hosts); do echo "$node $(node_byte "$node")"; done >"$STATE/switches"
     fi

@@ -49,7 +49,7 @@ class NetworkHandover {
     virtual std::optional<LastPacket> last_packet() { return std::nullopt; }
     /// As redirect(), for whoever sees what the guest's cards take: does not wait until that is
     /// what came before, but then sends each of them the last packet, again and again, until
-    /// `answered`; which takes its time, a millisecond, say. REQUIRES: last_packet() is one.
+    /// `answered`; which takes its time, some milliseconds. REQUIRES: last_packet() is one.
     virtual Result<void> turn(const std::function<bool()>& /*answered*/) { return redirect(); }
     /// The source runs the guest for a while longer: its traffic comes back to it.
     virtual Result<void> withdraw() { return {}; }

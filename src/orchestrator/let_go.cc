@@ -8,8 +8,8 @@ namespace {
 
 /// QEMU may need so long to hear that it is to wait; then the network is turned nevertheless.
 constexpr milliseconds kWordOnItsWay{100};
-/// Between two last packets.
-constexpr milliseconds kNextPacket{1};
+/// Between two last packets, should one be lost; each is work for a host that may be busy.
+constexpr milliseconds kNextPacket{5};
 
 Result<void> named(const char* what, Result<void> result) {
     return result ? result

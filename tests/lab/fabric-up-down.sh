@@ -35,8 +35,10 @@ for delay in 1 2 3; do
 done
 
 lab up 2 --fabric ovs
-other up 2 --fabric ovs
+other up 2 --fabric ovs --realtime-switches
 ! ip netns | grep "^vml-$TEST_LAB-host3" >/dev/null || fail "host3 of the killed run is left"
+policy_of_switch() { "$1" exec host1 sh -c 'chrt -p $(cat /run/openvswitch/ovs-vswitchd.pid)' | grep -o 'SCHED_[A-Z]*'; }
+[ "$(policy_of_switch lab) $(policy_of_switch other)" = "SCHED_OTHER SCHED_RR" ] || fail "how switches get a processor"
 for l in lab other; do
     "$l" endpoint a --host host1 >/dev/null
     "$l" endpoint b --host host2 >/dev/null
