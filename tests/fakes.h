@@ -52,6 +52,7 @@ struct World {
     bool abort_refused = false;     ///< so it was, once or more
     unsigned refused_releases = 0;  ///< so often QEMU refuses to let the guest go
     bool sees_cards = false;
+    bool not_held = false;  ///< any more, as QEMU says to whoever would let the guest go
     bool network_wants_hold = false;
     bool network_wants_lead = false;
     bool moved_by_another = false;
@@ -273,6 +274,11 @@ class FakeHypervisor final : public Hypervisor {
                         format_time(last.quiet), last.from);
         std::promise<void> waits;
         waits.set_value();
+        if (world_.not_held) {
+            std::promise<Result<void>> refused;
+            refused.set_value(release(what));
+            return {waits.get_future(), refused.get_future()};
+        }
         return {waits.get_future(),
                 std::async(std::launch::deferred, [this, what] { return release(what); })};
     }
@@ -309,6 +315,10 @@ class FakeHypervisor final : public Hypervisor {
 
   private:
     Result<void> release(const std::string& what) {
+        if (world_.not_held) {
+            world_.say(what + "  -> not held");
+            return fail(ErrorKind::hypervisor, "No migration is held before its switchover");
+        }
         if (world_.refused_releases > 0) {
             --world_.refused_releases;
             world_.say(what + "  -> refused");

@@ -57,6 +57,7 @@ for ((round = 1; round <= rounds; round++)); do
         [ "$from" != two ] || options+=(--wait-drain)
         probe "$from"
         expect_code 0 start g --to "$there" "${options[@]}" --json
+        [[ $out != *"No packet from"* ]] || fail "QEMU waited for a packet in vain: $out"
         blackout=$(jq 'select(.event == "result") | .blackout_us / 1000' <<<"$out")
         probed
         within "$most_lost" "$here to $there, from $from, blackout $blackout ms"

@@ -91,6 +91,8 @@ std::function<void(World&)> change_from(const std::vector<std::string>& words, s
                 world.unheard = value == "yes";
             } else if (key == "sees-cards") {
                 world.sees_cards = value == "yes";
+            } else if (key == "not-held") {
+                world.not_held = value == "yes";
             } else if (key == "refused-releases") {
                 world.refused_releases = static_cast<unsigned>(std::stoul(value));
             } else if (key == "tune") {
