@@ -566,26 +566,22 @@ bool Migration::sees_cards() {
            asked.error().message.find("expects an integer in the range") != std::string::npos;
 }
 
-// It is asked again when too much remains at the moment, or it does not know how much; not when it
-// has waited in vain.
-Result<void> release(virDomainPtr domain, const Json& arguments, milliseconds longest) {
-    const auto begun = std::chrono::steady_clock::now();
-    for (int attempt = 1;; ++attempt) {
-        const auto released = execute(domain, "migrate-switchover-release", arguments);
-        if (released) {
-            return {};
-        }
-        if (attempt == kReleaseAttempts || std::chrono::steady_clock::now() - begun >= longest) {
-            return fail(released.error());
-        }
-        std::this_thread::sleep_for(kBetweenReleases);
-    }
+Result<void> release(virDomainPtr domain, const Json& arguments) {
+    const auto released = execute(domain, "migrate-switchover-release", arguments);
+    return released ? Result<void>() : fail(released.error());
 }
 
+// It is asked again when too much remains at the moment, or it does not know how much.
 Result<void> Migration::release_switchover(Bytes most_remaining) {
-    return ask_guest(source_, kCallPatience,
-                     [arguments = Json{{"max-remaining", most_remaining.count}}](
-                         virDomainPtr domain) { return release(domain, arguments, seconds(1)); });
+    const Json arguments = {{"max-remaining", most_remaining.count}};
+    return ask_guest(source_, kCallPatience, [arguments](virDomainPtr domain) {
+        auto released = release(domain, arguments);
+        for (int attempt = 1; !released && attempt < kReleaseAttempts; ++attempt) {
+            std::this_thread::sleep_for(kBetweenReleases);
+            released = release(domain, arguments);
+        }
+        return released;
+    });
 }
 
 PendingRelease Migration::release_after(Bytes most_remaining, const LastPacket& last) {
@@ -598,11 +594,10 @@ PendingRelease Migration::release_after(Bytes most_remaining, const LastPacket& 
                             {"quiet-timeout", std::min(longest, kLongestQuietWait).count()},
                             {"quiet-after", last.from}};
     auto waits = translator_->next_release_wait();
-    return {std::move(waits), std::async(std::launch::async, [this, arguments, longest] {
-                auto answer =
-                    ask_guest(source_, kCallPatience, [arguments, longest](virDomainPtr domain) {
-                        return release(domain, arguments, longest);
-                    });
+    return {std::move(waits), std::async(std::launch::async, [this, arguments] {
+                auto answer = ask_guest(source_, kCallPatience, [arguments](virDomainPtr domain) {
+                    return release(domain, arguments);
+                });
                 translator_->release_is_over();
                 return answer;
             })};

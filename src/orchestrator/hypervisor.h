@@ -107,8 +107,9 @@ class Hypervisor {
     /// refuses, and goes on holding; or it does not hold any more.
     virtual Result<void> release_switchover(Bytes most_remaining) = 0;
     /// The same when they have taken the last packet and were quiet then. It is to be sent when
-    /// QEMU waits for it. Call nothing else until there is an answer. Error also: it did not come
-    /// in time, 50 ms and twenty times the silence.
+    /// QEMU waits for it, which it does when little enough remains. Call nothing else until there
+    /// is an answer. Error also: it did not come in time, or too much remained all the time, 50 ms
+    /// and twenty times the silence.
     virtual PendingRelease release_after(Bytes most_remaining, const LastPacket& last) = 0;
     virtual Result<void> start_postcopy() = 0;
     /// Makes the source give up a post-copy connection that is dead, so that it can be resumed once

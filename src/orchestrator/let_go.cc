@@ -6,8 +6,10 @@
 namespace vmigrate {
 namespace {
 
-/// QEMU may need so long to hear that it is to wait; then the network is turned nevertheless.
-constexpr milliseconds kWordOnItsWay{100};
+/// Longer than QEMU waits until little enough remains, and then for the packet. Has it not said
+/// that it waits for that, nor refused, libvirt is stuck: the network is turned nevertheless, for
+/// QEMU does not hold for ever.
+constexpr milliseconds kNobodyAnswers{250};
 /// Between two last packets, should one be lost; each is work for a host that may be busy.
 constexpr milliseconds kNextPacket{5};
 
@@ -41,11 +43,12 @@ LetGo let_go(Bytes most_remaining, const Edges& edges) {
 
 LetGo let_go_after(const LastPacket& last, Bytes most_remaining, const Edges& edges) {
     auto release = edges.hypervisor.release_after(most_remaining, last);
-    release.waits.wait_for(kWordOnItsWay);
+    release.waits.wait_for(kNobodyAnswers);
     LetGo done;
     done.begun = edges.clock.now();
     if (release.answer.wait_for(milliseconds(0)) == std::future_status::ready) {
-        done.released = released(release.answer.get());  // it is not held any more
+        // refused: it is not held any more, or too much remains; the network stays as it is
+        done.released = released(release.answer.get());
         done.answered = edges.clock.now();
         return done;
     }
